@@ -1,0 +1,131 @@
+//! Whose key it is: a secp256k1 public key, and the encodings it arrives and leaves in.
+
+mod address;
+mod spki;
+
+use core::{
+    fmt,
+    hash::{Hash, Hasher},
+};
+
+use alloy_primitives::{Address, hex};
+use k256::{ProjectivePoint, elliptic_curve::sec1::ToEncodedPoint};
+
+use crate::error::{Error, ErrorKind, Operation, Result};
+
+/// A secp256k1 public key: a point on the curve, never the point at infinity.
+///
+/// ```
+/// use kms_signer::PublicKey;
+///
+/// // What `aws kms get-public-key` and the KMS console give for a key.
+/// let key = PublicKey::from_spki_pem(
+///     "-----BEGIN PUBLIC KEY-----
+/// MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEgxhTW1QQXUp6rmDAj8RflocYG0/fxiW9
+/// GnU/pzl/7XU1R/EcqGlmRvLzrLCOMQFq+sI+YwxdEfWfYf71ew0qpQ==
+/// -----END PUBLIC KEY-----",
+/// )?;
+/// assert_eq!(key.address().to_string(), "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
+/// # Ok::<_, kms_signer::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct PublicKey(k256::PublicKey);
+
+impl PublicKey {
+    /// Reads a DER `SubjectPublicKeyInfo` (RFC 5280, section 4.1), what KMS's `GetPublicKey` returns: 88 bytes, or 56
+    /// with a compressed point.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::KeyUnsuitable`] if it is a key of another kind or curve, which is named;
+    /// [`ErrorKind::InvalidPublicKey`] if it is not strict DER, has extra bytes, or the point is not on the curve.
+    pub fn from_spki_der(der: &[u8]) -> Result<Self> {
+        spki::parse(der).and_then(Self::from_sec1)
+    }
+
+    /// Reads a PEM `PUBLIC KEY` (RFC 7468, section 13): what the KMS console shows, and what
+    /// `aws kms get-public-key` gives once wrapped.
+    ///
+    /// White space around it and CRLF line ends are accepted, anything else is not.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidPublicKey`] if it is not such a PEM text, and as for [`from_spki_der`](Self::from_spki_der).
+    pub fn from_spki_pem(pem: &str) -> Result<Self> {
+        Self::from_spki_der(&spki::pem_decode(pem)?)
+    }
+
+    /// Reads a SEC 1 point (section 2.3.4): 33 bytes compressed, or 65 bytes beginning with `04`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidPublicKey`] if it has another length or is not on the curve.
+    pub fn from_sec1(bytes: &[u8]) -> Result<Self> {
+        match (bytes.len(), bytes.first()) {
+            (33, Some(2 | 3)) | (65, Some(4)) => {}
+            (length, _) => {
+                return Err(invalid(format!(
+                    "a SEC 1 point has 33 bytes beginning with 02 or 03, or 65 beginning with 04; these {length} are not one"
+                )));
+            }
+        }
+        k256::PublicKey::from_sec1_bytes(bytes).map(Self).map_err(|_| invalid("the point is not on secp256k1"))
+    }
+
+    /// The DER `SubjectPublicKeyInfo`, 88 bytes, as KMS writes it (uncompressed point).
+    pub fn to_spki_der(&self) -> Vec<u8> {
+        spki::encode(&self.to_sec1_uncompressed())
+    }
+
+    /// The PEM `PUBLIC KEY` of [`to_spki_der`](Self::to_spki_der), with a line end after each line.
+    pub fn to_spki_pem(&self) -> String {
+        spki::pem_encode(&self.to_spki_der())
+    }
+
+    /// The compressed SEC 1 point, 33 bytes.
+    pub fn to_sec1(&self) -> [u8; 33] {
+        let mut out = [0; 33];
+        out.copy_from_slice(self.0.to_encoded_point(true).as_bytes());
+        out
+    }
+
+    /// The uncompressed SEC 1 point: `04`, then x and y, 65 bytes.
+    pub fn to_sec1_uncompressed(&self) -> [u8; 65] {
+        let mut out = [0; 65];
+        out.copy_from_slice(self.0.to_encoded_point(false).as_bytes());
+        out
+    }
+
+    /// The Ethereum address: the last 20 bytes of the Keccak-256 of x ‖ y.
+    pub fn address(&self) -> Address {
+        address::derive(&self.to_sec1_uncompressed())
+    }
+
+    pub(crate) fn point(&self) -> ProjectivePoint {
+        self.0.to_projective()
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl Hash for PublicKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.to_sec1().hash(state);
+    }
+}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({})", hex::encode(self.to_sec1()))
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidPublicKey, Operation::ParsePublicKey, message)
+}

@@ -1,0 +1,105 @@
+//! Verification and y-parity, in one computation.
+//!
+//! R = s⁻¹·(z·G + r·Q) is what the signer's nonce point must have been. If the x-coordinate of R is r, the signature
+//! verifies (SEC 1, section 4.1.4), and R's y-coordinate gives the parity. Because s is already low, R is the
+//! point that belongs to the signature as Ethereum will see it, so nothing has to be flipped afterwards.
+
+use alloy_primitives::{B256, Signature, U256};
+use k256::{
+    ProjectivePoint, Scalar,
+    elliptic_curve::{
+        ops::{Invert, LinearCombination, Reduce},
+        point::AffineCoordinates,
+    },
+};
+
+use super::{invalid, low_s::LowS};
+use crate::{
+    error::{Error, ErrorKind, Operation, Result},
+    public_key::PublicKey,
+};
+
+pub(super) fn verify(LowS { r, s }: &LowS, digest: &B256, key: &PublicKey) -> Result<Signature> {
+    let z = <Scalar as Reduce<k256::U256>>::reduce_bytes(&digest.0.into());
+    let s_inverse = s.invert_vartime();
+    let point =
+        ProjectivePoint::lincomb(&ProjectivePoint::GENERATOR, &(z * *s_inverse), &key.point(), &(**r * *s_inverse))
+            .to_affine();
+
+    // At infinity the x-coordinate reads as zero, which r never is.
+    let x = point.x();
+    if x != r.to_bytes() {
+        return Err(if <Scalar as Reduce<k256::U256>>::reduce_bytes(&x) == **r {
+            invalid(
+                "it verifies, but the x-coordinate of R is not below n, which an Ethereum signature cannot say; \
+                 sign again to get another",
+            )
+        } else {
+            Error::new(
+                ErrorKind::SignatureMismatch,
+                Operation::Recover,
+                "the signature is not one of this digest by this key",
+            )
+        });
+    }
+    Ok(Signature::new(
+        U256::from_be_bytes(r.to_bytes().into()),
+        U256::from_be_bytes(s.to_bytes().into()),
+        bool::from(point.y_is_odd()),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use k256::{AffinePoint, NonZeroScalar, elliptic_curve::PrimeField, elliptic_curve::point::DecompressPoint};
+
+    use super::*;
+    use crate::signature::{der, recover};
+
+    /// A valid signature whose R has an x-coordinate between n and p, so that r = x − n.
+    ///
+    /// Built backwards: take such a point R, then Q = r⁻¹·(s·R − z·G) is a key under which (r, s) signs z.
+    #[test]
+    fn refuses_an_x_reduced_r() {
+        let (point, r) = (1u64..)
+            .find_map(|offset| {
+                let r = Scalar::from(offset);
+                let x = (k256::U256::from_u64(offset))
+                    .wrapping_add(&<k256::Secp256k1 as k256::elliptic_curve::Curve>::ORDER);
+                let point = AffinePoint::decompress(&k256::FieldBytes::from(to_bytes(x)), 0.into());
+                Option::<AffinePoint>::from(point).map(|point| (ProjectivePoint::from(point), r))
+            })
+            .unwrap();
+        let s = Scalar::from(7u64);
+        let digest = B256::repeat_byte(0x42);
+        let z = <Scalar as Reduce<k256::U256>>::reduce_bytes(&digest.0.into());
+        let q = (point * s - ProjectivePoint::GENERATOR * z) * r.invert().unwrap();
+        let key = PublicKey::from_sec1(&sec1(&q)).unwrap();
+
+        let signature = der::encode(&r.to_repr().into(), &s.to_repr().into());
+        let error = recover(&signature, &digest, &key).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidSignature);
+        assert!(error.to_string().contains("not below n"), "{error}");
+    }
+
+    /// With z = −r·d the nonce point is the point at infinity, whose x-coordinate must not pass for an r.
+    #[test]
+    fn refuses_the_point_at_infinity() {
+        let secret = Scalar::from(5u64);
+        let key = PublicKey::from_sec1(&sec1(&(ProjectivePoint::GENERATOR * secret))).unwrap();
+        let r = NonZeroScalar::new(Scalar::from(9u64)).unwrap();
+        let digest = B256::from(<[u8; 32]>::from((-(*r * secret)).to_repr()));
+        let error = verify(&LowS { r, s: r }, &digest, &key).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SignatureMismatch);
+    }
+
+    fn to_bytes(value: k256::U256) -> [u8; 32] {
+        use k256::elliptic_curve::bigint::Encoding;
+        value.to_be_bytes()
+    }
+
+    fn sec1(point: &ProjectivePoint) -> Vec<u8> {
+        use k256::elliptic_curve::sec1::ToEncodedPoint;
+        point.to_affine().to_encoded_point(true).as_bytes().to_vec()
+    }
+}

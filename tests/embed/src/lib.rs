@@ -1,0 +1,1 @@
+//! Tests of the crate beside a caller's own client; see `tests/`.

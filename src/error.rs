@@ -26,6 +26,7 @@ struct Inner {
     key: Option<String>,
     code: Option<String>,
     request_id: Option<String>,
+    attempts: u32,
     remedy: Option<&'static str>,
     retryable: bool,
     may_have_signed: bool,
@@ -105,6 +106,7 @@ impl Error {
             key: None,
             code: None,
             request_id: None,
+            attempts: 1,
             remedy: None,
             retryable: kind.is_transient(),
             may_have_signed: false,
@@ -209,6 +211,13 @@ impl Error {
         self
     }
 
+    /// How many attempts there were, the last one included.
+    #[cfg(feature = "aws")]
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+        self.0.attempts = attempts;
+        self
+    }
+
     #[cfg(feature = "aws")]
     pub(crate) fn with_retryable(mut self, retryable: bool) -> Self {
         self.0.retryable = retryable;
@@ -236,6 +245,9 @@ impl fmt::Display for Error {
             (None, Some(id)) => write!(f, " (request id {id})")?,
             (None, None) => {}
         }
+        if inner.attempts > 1 {
+            write!(f, " after {} attempts", inner.attempts)?;
+        }
         match inner.remedy.or(inner.kind.remedy()) {
             Some(remedy) => write!(f, "; {remedy}"),
             None => Ok(()),
@@ -254,6 +266,7 @@ impl fmt::Debug for Error {
             .field("message", &inner.message)
             .field("code", &inner.code)
             .field("request_id", &inner.request_id)
+            .field("attempts", &inner.attempts)
             .field("is_retryable", &inner.retryable)
             .field("may_have_signed", &inner.may_have_signed)
             .field("source", &inner.source.as_ref().map(ToString::to_string))

@@ -49,6 +49,7 @@ pub struct AliasName(String);
 /// The ARN of a KMS key: `arn:<partition>:kms:<Region>:<account>:key/<key id>`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct KeyArn {
+    text: String,
     place: Place,
     id: KeyId,
 }
@@ -56,6 +57,7 @@ pub struct KeyArn {
 /// The ARN of an alias: `arn:<partition>:kms:<Region>:<account>:alias/<name>`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AliasArn {
+    text: String,
     place: Place,
     alias: AliasName,
 }
@@ -282,9 +284,9 @@ fn parse_arn(text: &str) -> Result<KeyRef> {
 
     if let Some(id) = resource.strip_prefix("key/") {
         let id = KeyId::parse(id).ok_or_else(|| invalid("the ARN does not end in a key id".to_owned()))?;
-        Ok(KeyRef::Arn(KeyArn { place, id }))
+        Ok(KeyRef::Arn(KeyArn { text: text.to_owned(), place, id }))
     } else if resource.starts_with("alias/") {
-        Ok(KeyRef::AliasArn(AliasArn { place, alias: AliasName::parse(resource)? }))
+        Ok(KeyRef::AliasArn(AliasArn { text: text.to_owned(), place, alias: AliasName::parse(resource)? }))
     } else {
         Err(invalid("the ARN is of neither a key nor an alias".to_owned()))
     }
@@ -315,45 +317,39 @@ fn invalid(message: String) -> Error {
     Error::new(ErrorKind::InvalidKeyRef, Operation::ParseKeyRef, message)
 }
 
-impl fmt::Display for KeyRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl AsRef<str> for KeyRef {
+    fn as_ref(&self) -> &str {
         match self {
-            Self::Id(id) => id.fmt(f),
-            Self::Arn(arn) => arn.fmt(f),
-            Self::Alias(alias) => alias.fmt(f),
-            Self::AliasArn(arn) => arn.fmt(f),
+            Self::Id(id) => id.as_ref(),
+            Self::Arn(arn) => arn.as_ref(),
+            Self::Alias(alias) => alias.as_ref(),
+            Self::AliasArn(arn) => arn.as_ref(),
         }
     }
 }
 
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+/// Each form is shown, and passed to KMS, as it was read.
+macro_rules! as_text {
+    ($($type:ty => $field:tt),*) => {$(
+        impl AsRef<str> for $type {
+            fn as_ref(&self) -> &str {
+                &self.$field
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_ref())
+            }
+        }
+    )*};
 }
 
-impl fmt::Display for AliasName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+as_text!(KeyId => 0, AliasName => 0, KeyArn => text, AliasArn => text);
 
-impl fmt::Display for KeyArn {
+impl fmt::Display for KeyRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:key/{}", self.place, self.id)
-    }
-}
-
-impl fmt::Display for AliasArn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.place, self.alias)
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { partition, region, account } = self;
-        write!(f, "arn:{partition}:kms:{region}:{account}")
+        f.write_str(self.as_ref())
     }
 }
 

@@ -16,7 +16,6 @@ use crate::{
 const MAX_LEN: usize = 2 + 2 * (2 + 1 + 32);
 
 /// r and s as KMS gave them: both in `1..n`, s high or low.
-#[derive(Debug)]
 pub(super) struct EcdsaSignature {
     pub(super) r: NonZeroScalar,
     pub(super) s: NonZeroScalar,
@@ -125,7 +124,7 @@ mod tests {
         nine_more.extend([0x02, 0x01, 0x01]);
         assert!(parse(&nine_more).is_err(), "33 significant bytes");
         let too_long = [&[0x30, 0x7f][..], &[0; 0x7f]].concat();
-        assert!(parse(&too_long).unwrap_err().to_string().contains("129 bytes"));
+        assert!(parse(&too_long).err().unwrap().to_string().contains("129 bytes"));
     }
 
     #[test]

@@ -1,0 +1,183 @@
+//! Building a client from the environment or from settings in code.
+
+use core::{fmt, time::Duration};
+
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_kms::config::Credentials;
+
+use super::{KmsClient, Policy, attempt::tokio_timer_runs, misconfigured, transport::Transport};
+use crate::{
+    error::{Error, Operation, Result},
+    key_ref::KeyRef,
+};
+
+impl KmsClient {
+    /// A client with the AWS SDK's default chain: environment, profiles, web identity, container and instance roles.
+    ///
+    /// `AWS_REGION`, `AWS_PROFILE`, `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_KMS` and the SDK's other variables are honoured.
+    /// With no Region or credentials configured the SDK asks the instance metadata service; set
+    /// `AWS_EC2_METADATA_DISABLED=true` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if there is no Region, or no tokio runtime with a timer.
+    /// Credentials are looked up with the first request.
+    pub async fn from_env() -> Result<Self> {
+        Self::builder().build().await
+    }
+
+    /// A client with settings in code. What is not set comes from the default chain, as in
+    /// [`from_env`](Self::from_env).
+    pub fn builder() -> KmsClientBuilder {
+        KmsClientBuilder::default()
+    }
+}
+
+/// Settings for a [`KmsClient`].
+///
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// use core::time::Duration;
+/// use kms_signer::KmsClient;
+///
+/// let client = KmsClient::builder()
+///     .region("eu-central-1")
+///     .endpoint_url("http://127.0.0.1:4566")
+///     .static_credentials("AKIDEXAMPLE", "secret", None)
+///     .operation_timeout(Duration::from_secs(5))
+///     .build()
+///     .await?;
+/// assert_eq!(client.region(), Some("eu-central-1"));
+/// # Ok::<_, kms_signer::Error>(()) }).unwrap();
+/// ```
+#[derive(Clone, Default)]
+#[must_use = "a builder does nothing until build()"]
+pub struct KmsClientBuilder {
+    region: Option<String>,
+    key: Option<String>,
+    endpoint_url: Option<String>,
+    profile: Option<String>,
+    credentials: Option<Credentials>,
+    policy: Policy,
+}
+
+impl KmsClientBuilder {
+    /// The Region requests go to. Any name is taken: new Regions need no new release of this crate.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// Takes the Region of this key, where its reference is an ARN. It goes before the Region of profile and
+    /// environment; a different [`region`](Self::region) is an error.
+    pub fn for_key(mut self, key: impl AsRef<str>) -> Self {
+        self.key = Some(key.as_ref().to_owned());
+        self
+    }
+
+    /// The endpoint, for instance a VPC endpoint or an emulator on `http://127.0.0.1:4566`.
+    pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
+        self.endpoint_url = Some(url.into());
+        self
+    }
+
+    /// The profile of the AWS configuration files. The default is `AWS_PROFILE`, else `default`.
+    pub fn profile(mut self, name: impl Into<String>) -> Self {
+        self.profile = Some(name.into());
+        self
+    }
+
+    /// Fixed credentials, which are neither looked up nor refreshed. The session token belongs to temporary ones.
+    pub fn static_credentials(
+        mut self,
+        access_key_id: impl Into<String>,
+        secret_access_key: impl Into<String>,
+        session_token: Option<String>,
+    ) -> Self {
+        let credentials = Credentials::new(access_key_id, secret_access_key, session_token, None, "static");
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// Bounds a call with all its attempts and pauses. The default is 10 s.
+    pub fn operation_timeout(mut self, timeout: Duration) -> Self {
+        self.policy.operation_timeout = timeout;
+        self
+    }
+
+    /// Bounds one attempt, within what is left of the operation timeout. The default is 5 s.
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.policy.attempt_timeout = timeout;
+        self
+    }
+
+    /// Bounds the number of attempts, the first one included. The default is 4; 0 is taken as 1.
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.policy.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// Builds the client. Nothing is sent; a missing Region may be asked of the instance metadata service.
+    ///
+    /// # Errors
+    ///
+    /// - [`ErrorKind::Config`](crate::ErrorKind::Config): no Region anywhere, `region` and `for_key` contradict each other, or no tokio
+    ///   runtime with a timer is running.
+    /// - [`ErrorKind::InvalidKeyRef`](crate::ErrorKind::InvalidKeyRef): what `for_key` was given is no key reference.
+    pub async fn build(self) -> Result<KmsClient> {
+        tokio_timer_runs()?;
+        let region = self.explicit_region()?;
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(Transport::new());
+        if let Some(region) = region {
+            loader = loader.region(Region::new(region));
+        }
+        if let Some(url) = self.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        if let Some(profile) = self.profile {
+            loader = loader.profile_name(profile);
+        }
+        if let Some(credentials) = self.credentials {
+            loader = loader.credentials_provider(credentials);
+        }
+        let config = loader.load().await;
+        if config.region().is_none() {
+            return Err(no_region());
+        }
+        let sdk = aws_sdk_kms::Client::new(&config);
+        Ok(KmsClient::from(sdk).with_policy(|policy| *policy = self.policy))
+    }
+
+    /// The Region given in code, if any.
+    fn explicit_region(&self) -> Result<Option<String>> {
+        let key = self.key.as_deref().map(str::parse::<KeyRef>).transpose().map_err(while_connecting)?;
+        match (self.region.as_deref(), key.as_ref().and_then(KeyRef::region)) {
+            (Some(region), Some(of_key)) if region != of_key => Err(misconfigured(format!(
+                "the Region {region} contradicts the key, which is in {of_key}; leave one of them out"
+            ))),
+            (region, of_key) => Ok(region.or(of_key).map(str::to_owned)),
+        }
+    }
+}
+
+fn no_region() -> Error {
+    misconfigured("no Region is set; give region(..), a key ARN, AWS_REGION, or a profile with one")
+}
+
+fn while_connecting(error: Error) -> Error {
+    error.with_operation(Operation::Connect)
+}
+
+/// Never the secret access key or the session token.
+impl fmt::Debug for KmsClientBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KmsClientBuilder")
+            .field("region", &self.region)
+            .field("key", &self.key)
+            .field("endpoint_url", &self.endpoint_url)
+            .field("profile", &self.profile)
+            .field("access_key_id", &self.credentials.as_ref().map(Credentials::access_key_id))
+            .field("policy", &self.policy)
+            .finish()
+    }
+}

@@ -1,0 +1,82 @@
+//! The one HTTP and TLS stack of clients built here: plain HTTP for emulators, TLS with the system's roots otherwise.
+
+use std::{error::Error as StdError, fmt, sync::OnceLock};
+
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::{
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    },
+    orchestrator::HttpRequest,
+    result::ConnectorError,
+    runtime_components::RuntimeComponents,
+};
+
+/// Sends by the scheme of each request's URI.
+///
+/// The SDK's own HTTPS client takes for granted that the machine has CA roots. This one looks first, so that a
+/// container without them gets an error that says so.
+#[derive(Debug)]
+pub(super) struct Transport {
+    http: SharedHttpClient,
+    https: SharedHttpClient,
+}
+
+impl Transport {
+    pub(super) fn new() -> Self {
+        Self {
+            http: Builder::new().build_http(),
+            https: Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https(),
+        }
+    }
+}
+
+impl HttpClient for Transport {
+    fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(ByScheme {
+            http: self.http.http_connector(settings, components),
+            https: has_roots().then(|| self.https.http_connector(settings, components)),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct ByScheme {
+    http: SharedHttpConnector,
+    https: Option<SharedHttpConnector>,
+}
+
+impl HttpConnector for ByScheme {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        if request.uri().starts_with("http://") {
+            return self.http.call(request);
+        }
+        match &self.https {
+            Some(https) => https.call(request),
+            None => HttpConnectorFuture::ready(Err(ConnectorError::user(NoRoots.into()))),
+        }
+    }
+}
+
+/// Whether the system's trust store has any certificate. Looked up once: a store does not appear while a process runs.
+fn has_roots() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    *FOUND.get_or_init(|| !rustls_native_certs::load_native_certs().certs.is_empty())
+}
+
+#[derive(Debug)]
+struct NoRoots;
+
+impl fmt::Display for NoRoots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "this machine has no CA root certificates, so no TLS connection can be trusted; \
+             install them (package ca-certificates) or name a bundle in SSL_CERT_FILE",
+        )
+    }
+}
+
+impl StdError for NoRoots {}

@@ -34,6 +34,51 @@ struct Inner {
 }
 
 /// The class of an [`Error`]: whose fault it is and what to do.
+///
+/// AWS's error codes, as [`Error::code`] gives them, and the kind each becomes. "Retried" means that the client tries again
+/// by itself within the operation timeout, and that [`Error::is_retryable`] is true.
+///
+/// | code | kind | retried | what to do |
+/// |---|---|---|---|
+/// | `AccessDeniedException` | `AccessDenied` | no | allow `kms:Sign` or `kms:GetPublicKey` on the key, in its policy or the caller's |
+/// | `NotAuthorized` | `AccessDenied` | no | the same |
+/// | `OptInRequired` | `AccessDenied` | no | enable the Region for the account |
+/// | `ExpiredTokenException` | `Credentials` | no | renew the session |
+/// | `IncompleteSignature` | `Credentials` | no | check the secret access key |
+/// | `InvalidSignatureException` | `Credentials` | no | check the secret access key |
+/// | `SignatureDoesNotMatch` | `Credentials` | no | check the secret access key |
+/// | `InvalidClientTokenId` | `Credentials` | no | check the access key id and the session token |
+/// | `UnrecognizedClientException` | `Credentials` | no | check the access key id and the session token |
+/// | `MissingAuthenticationToken` | `Credentials` | no | give credentials |
+/// | `RequestExpired` | `Config` | no | set this machine's clock |
+/// | `RequestTimeTooSkewed` | `Config` | no | set this machine's clock |
+/// | `InvalidGrantTokenException` | `Config` | no | pass the token that `CreateGrant` returned, or none after five minutes |
+/// | `UnknownOperationException` | `Config` | no | check the endpoint |
+/// | `InvalidArnException` | `InvalidKeyRef` | no | correct the key reference |
+/// | `InvalidAliasNameException` | `InvalidKeyRef` | no | correct the alias |
+/// | `NotFoundException` | `KeyNotFound` | no | check reference, account and Region; wait a second after creating it |
+/// | `DisabledException` | `KeyUnusable` | no | enable the key |
+/// | `KMSInvalidStateException` | `KeyUnusable` | no | cancel its deletion, or import its key material |
+/// | `InvalidKeyUsageException` | `KeyUnsuitable` | no | create a key with `ECC_SECG_P256K1` and `SIGN_VERIFY` |
+/// | `UnsupportedOperationException` | `KeyUnsuitable` | no | the same |
+/// | `ThrottlingException` | `Throttled` | yes | slow down, or raise the quota |
+/// | `Throttling` | `Throttled` | yes | the same |
+/// | `TooManyRequestsException` | `Throttled` | yes | the same |
+/// | `RequestLimitExceeded` | `Throttled` | yes | the same |
+/// | `DependencyTimeoutException` | `Unavailable` | yes | try again |
+/// | `KeyUnavailableException` | `Unavailable` | yes | try again |
+/// | `KMSInternalException` | `Unavailable` | yes | try again |
+/// | `InternalFailure` | `Unavailable` | yes | try again |
+/// | `ServiceUnavailable` | `Unavailable` | yes | try again |
+/// | `RequestTimeout` | `Timeout` | yes | try again |
+/// | `ValidationException` | `Other` | no | read AWS's text |
+///
+/// A code that is not listed is `Unavailable` and retried with HTTP status 500 and above, and `Other` below. An answer without
+/// a code is `Throttled` with status 429, `Unavailable` from 500, and `InvalidResponse` otherwise.
+///
+/// `InvalidSignatureException`, `SignatureDoesNotMatch`, `RequestExpired`, `RequestTimeTooSkewed` and `AccessDeniedException`
+/// become `Config` where the answer's `Date` shows that this machine's clock is more than four minutes off; the
+/// SDK corrects for it, and the request is sent once more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -74,6 +74,8 @@ struct Place {
 const MAX_LEN: usize = 2048;
 /// The longest alias name, `alias/` included.
 const ALIAS_MAX_LEN: usize = 256;
+/// The longest label of a host name (RFC 1035): a Region is one, in the name of its endpoint.
+const DNS_LABEL_MAX_LEN: usize = 63;
 
 impl KeyRef {
     /// The Region, where the reference is an ARN.
@@ -265,7 +267,8 @@ fn parse_arn(text: &str) -> Result<KeyRef> {
     let (partition, service, region, account, resource) = (next(), next(), next(), next(), next());
 
     let is_name = |text: &str| {
-        text.starts_with(|c: char| c.is_ascii_lowercase())
+        text.len() <= DNS_LABEL_MAX_LEN
+            && text.starts_with(|c: char| c.is_ascii_lowercase())
             && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
     if !partition.starts_with("aws") || !is_name(partition) {

@@ -67,7 +67,7 @@ fn check_algorithm(mut algorithm: Reader<'_>) -> Result<Result<()>, Malformed> {
     if oid != EC_PUBLIC_KEY {
         return Ok(Err(match name(OTHER_ALGORITHMS, oid) {
             Some(name) => unsuitable(format!("the key is {name}; an Ethereum key is on secp256k1")),
-            None => unsuitable("the key is not an elliptic-curve key; an Ethereum key is on secp256k1"),
+            None => unsuitable("the key is of another kind; an Ethereum key is on secp256k1"),
         }));
     }
     if algorithm.peek() != Some(asn1::OBJECT_IDENTIFIER) {

@@ -1,0 +1,30 @@
+//! Which key an example uses.
+
+use clap::Args;
+use kms_signer::{KmsSigner, fake::FakeKms};
+
+/// Which key to use.
+#[derive(Args)]
+pub(crate) struct KeyArgs {
+    /// A key id, key ARN, alias name or alias ARN. Without it a key in a KMS of this process is used.
+    ///
+    /// The credentials, the Region and AWS_ENDPOINT_URL are those of the environment.
+    #[arg(long, value_name = "KEY", env = "KMS_KEY_ID")]
+    pub(crate) key_id: Option<String>,
+}
+
+impl KeyArgs {
+    pub(crate) async fn connect(&self) -> kms_signer::Result<KmsSigner> {
+        match &self.key_id {
+            Some(key) => {
+                println!("Connecting to {key} in AWS KMS");
+                KmsSigner::from_env(key).await
+            }
+            None => {
+                println!("No --key-id and no KMS_KEY_ID: using a KMS in this process with a new key");
+                let fake = FakeKms::new();
+                KmsSigner::new(fake.client(), fake.create_key()?, None).await
+            }
+        }
+    }
+}

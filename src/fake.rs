@@ -1,0 +1,216 @@
+//! FakeKms: an in-process KMS for tests, demos and first steps.
+//!
+//! It answers the KMS API's own protocol (AWS JSON 1.1) below the real `aws-sdk-kms` client, so that the real client is
+//! what is tested. Keys live in memory and are gone with the last clone. **Not for production: its keys are protected
+//! by nothing.**
+//!
+//! ```
+//! use kms_signer::{alloy_primitives::B256, aws_sdk_kms::{primitives::Blob, types::{MessageType, SigningAlgorithmSpec}}, fake::FakeKms};
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+//! let kms = FakeKms::new();
+//! let key = kms.create_key()?;
+//! kms.alias("alias/relayer", &key)?;
+//!
+//! let answer = kms
+//!     .client()
+//!     .sign()
+//!     .key_id("alias/relayer")
+//!     .message_type(MessageType::Digest)
+//!     .message(Blob::new(B256::repeat_byte(7).as_slice()))
+//!     .signing_algorithm(SigningAlgorithmSpec::EcdsaSha256)
+//!     .send()
+//!     .await?;
+//! assert_eq!(answer.key_id(), Some(key.to_string().as_str()));
+//! assert_eq!(kms.requests().len(), 1);
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What it has
+//!
+//! `CreateKey` (`ECC_SECG_P256K1`, `ECC_NIST_P256`, `SYMMETRIC_DEFAULT`, single- and multi-Region), `GetPublicKey`,
+//! `Sign`, `DescribeKey`, `CreateAlias`, `UpdateAlias`, `EnableKey`, `DisableKey`, `ScheduleKeyDeletion` and
+//! `CancelKeyDeletion`, in account [`FakeKms::ACCOUNT`] and Region [`FakeKms::REGION`]. Signatures are as KMS makes
+//! them: random nonce, high S about half the time, r and s of any length.
+//!
+//! # What it does not do
+//!
+//! It checks no credentials, request signatures, policies or grant tokens, has no quotas, encrypts nothing, and shows
+//! new keys and aliases at once. [`Fault`]s stand in for what goes wrong in practice.
+
+mod answer;
+mod clock;
+mod ecdsa;
+mod exchange;
+mod fault;
+mod input;
+mod key;
+mod operation;
+mod random;
+mod refusal;
+mod request;
+mod store;
+#[cfg(test)]
+mod tests;
+mod transport;
+
+use core::fmt;
+use std::sync::Arc;
+
+use alloy_primitives::B256;
+use bytes::Bytes;
+
+use self::{
+    clock::Clock,
+    fault::Faults,
+    key::{Key, Material, Origin, Usage},
+    refusal::Refusal,
+    request::Log,
+    store::{Lookup, Store},
+};
+pub use self::{fault::Fault, request::Request};
+use crate::{
+    error::{Error, ErrorKind, Operation, Result},
+    key_ref::KeyArn,
+};
+
+/// An in-process KMS. Clones share keys, faults, request log and clock.
+///
+/// See the [module documentation](self) for what it has and what it does not do.
+#[derive(Clone, Default)]
+pub struct FakeKms(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    store: Store,
+    faults: Faults,
+    log: Log,
+    clock: Clock,
+}
+
+impl FakeKms {
+    /// The account that all its keys are in.
+    pub const ACCOUNT: &str = "111122223333";
+    /// The Region that all its keys are in.
+    pub const REGION: &str = "us-east-1";
+
+    /// An empty KMS: no keys, no aliases, no faults, the machine's clock.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A new SDK client of this KMS, with made-up credentials. It never uses the network or the environment.
+    ///
+    /// Its retries, timeouts and back-off are the SDK's defaults. Its sleep implementation is tokio's: where there is a
+    /// timeout, a retry or a [`Fault::latency`], send from a tokio runtime that has time enabled. A client rebuilt from
+    /// its configuration with another sleep implementation uses that.
+    pub fn client(&self) -> aws_sdk_kms::Client {
+        transport::client(self.clone())
+    }
+
+    /// Makes a secp256k1 signing key (`ECC_SECG_P256K1`, `SIGN_VERIFY`) with random key material.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Other`] if the operating system gives no random numbers.
+    pub fn create_key(&self) -> Result<KeyArn> {
+        let secret = ecdsa::random_secret().map_err(Refusal::into_error)?;
+        self.add(secret, Origin::AwsKms)
+    }
+
+    /// Makes a secp256k1 signing key of this secret, for instance one whose address a test node has funded.
+    ///
+    /// The same secret may be imported more than once; each import is a key of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if the secret is zero or not below the order of the curve. The secret is not repeated.
+    /// [`ErrorKind::Other`] if the operating system gives no random numbers.
+    pub fn import_key(&self, secret: B256) -> Result<KeyArn> {
+        let secret = k256::SecretKey::from_slice(secret.as_slice()).map_err(|_| {
+            Error::new(ErrorKind::Config, Operation::Fake, "the secret is not between 1 and the order of secp256k1")
+        })?;
+        self.add(secret, Origin::External)
+    }
+
+    /// Points an alias at a key: makes the alias, or retargets it if it exists.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidKeyRef`] if `alias` is not `alias/` and 1 to 250 letters, digits, `/`, `_` and `-`, or begins
+    /// with `alias/aws/`, which AWS reserves; [`ErrorKind::KeyNotFound`] if there is no such key here;
+    /// [`ErrorKind::KeyUnusable`] if it is pending deletion.
+    pub fn alias(&self, alias: &str, key: &KeyArn) -> Result<()> {
+        let point = || {
+            let name = store::check_alias_name(alias)?;
+            let key = self.0.store.key(key.as_ref(), Lookup::of("CreateAlias"), self.0.clock.now())?;
+            key.check_not_pending_deletion()?;
+            self.0.store.point_alias(name, &key);
+            Ok(())
+        };
+        point().map_err(|refusal: Refusal| refusal.into_error().with_key(alias))
+    }
+
+    /// Queues a fault behind those already queued. A request takes the first that matches it.
+    pub fn inject(&self, fault: Fault) {
+        self.0.faults.push(fault);
+    }
+
+    /// Drops all queued faults. Requests that already took one still suffer it.
+    pub fn clear_faults(&self) {
+        self.0.faults.clear();
+    }
+
+    /// The last 10,000 requests that arrived, oldest first, refused ones and those that met a fault included.
+    ///
+    /// A connection that [`Fault::refuse`] refused carried no request.
+    pub fn requests(&self) -> Vec<Request> {
+        self.0.log.requests()
+    }
+
+    /// Sets this KMS's clock to the machine's plus `offset` seconds; a negative one makes it late.
+    ///
+    /// It is what `Date` headers, creation dates and deletions go by. A request whose `X-Amz-Date` is more than 5
+    /// minutes off is answered with `InvalidSignatureException`, as AWS does.
+    pub fn set_clock(&self, offset: i64) {
+        self.0.clock.set(offset);
+    }
+
+    /// Answers one HTTP request. Any HTTP server can host it: hand over every request, whole.
+    ///
+    /// The KMS protocol is `POST /` with `X-Amz-Target: TrentService.<operation>` and `Content-Type:
+    /// application/x-amz-json-1.1`. Bodies of more than 256 KiB are answered with HTTP 413.
+    ///
+    /// [Connection faults](Fault#connection-faults) are not responses: they stay queued until a request comes through
+    /// [`client`](Self::client). [`Fault::latency`] needs a tokio runtime with time enabled; where there is none it
+    /// blocks the thread.
+    pub async fn handle(&self, request: http::Request<Bytes>) -> http::Response<Bytes> {
+        let spoilt = self.0.faults.take_for_response(exchange::operation(&request));
+        let reply = exchange::respond(self, &request, spoilt);
+        transport::sleep(reply.latency).await;
+        reply.response
+    }
+
+    fn add(&self, secret: k256::SecretKey, origin: Origin) -> Result<KeyArn> {
+        let id = random::key_id(false).map_err(Refusal::into_error)?;
+        let material = Material::Secp256k1(secret);
+        let key = Key::new(id, material, Usage::SignVerify, origin, self.0.clock.now());
+        let arn = key.arn.parse()?;
+        self.0.store.insert(key);
+        Ok(arn)
+    }
+}
+
+/// Counts only: keys are secrets.
+impl fmt::Debug for FakeKms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeKms")
+            .field("keys", &self.0.store.key_count())
+            .field("aliases", &self.0.store.alias_count())
+            .field("faults", &self.0.faults.len())
+            .field("requests", &self.0.log.len())
+            .finish()
+    }
+}

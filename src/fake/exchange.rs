@@ -1,0 +1,104 @@
+//! One HTTP request and its response.
+
+use core::time::Duration;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use http::{Method, Request as HttpRequest, Response, header::CONTENT_TYPE};
+use serde_json::{Value, json};
+
+use super::{
+    FakeKms,
+    answer::{self, AWS_JSON},
+    clock,
+    ecdsa::Shape,
+    fault::Spoilt,
+    input::Input,
+    key::merge,
+    operation::{self, Call},
+    refusal::Refusal,
+    request::Request,
+};
+
+/// More than any request that KMS takes, of which a key policy is the largest part.
+const MAX_BODY: usize = 256 * 1024;
+/// What `Fault::garbage_body` sends.
+const GARBAGE: &[u8] = b"\x00\xff\xfe\x80garbage\xc3\x28";
+
+/// A response, and how long it takes to come.
+pub(super) struct Reply {
+    pub(super) response: Response<Bytes>,
+    pub(super) latency: Duration,
+}
+
+/// The operation that a request names, or an empty text.
+pub(super) fn operation(request: &HttpRequest<Bytes>) -> &str {
+    header(request, "x-amz-target").and_then(|target| target.strip_prefix("TrentService.")).unwrap_or_default()
+}
+
+/// Logs the request, carries it out and answers it.
+pub(super) fn respond(kms: &FakeKms, request: &HttpRequest<Bytes>, spoilt: Option<Spoilt>) -> Reply {
+    let now = kms.0.clock.now();
+    let latency = if let Some(Spoilt::Late(latency)) = spoilt { latency } else { Duration::ZERO };
+    if request.body().len() > MAX_BODY {
+        let message = format!("The body has more than {MAX_BODY} bytes.");
+        let refusal = Refusal { status: 413, ..Refusal::new("RequestEntityTooLargeException", message) };
+        return Reply { response: answer::refusal(&refusal, now), latency };
+    }
+    kms.0.log.push(Request::new(operation(request), request.body()));
+
+    let response = match spoilt {
+        Some(Spoilt::Error(refusal)) => answer::refusal(&refusal, now),
+        Some(Spoilt::Status(status)) => answer::html(status, now),
+        spoilt => {
+            let shape = if let Some(Spoilt::Signature(shape)) = spoilt { shape } else { Shape::Usual };
+            match carry_out(kms, request, now, shape) {
+                Ok(fields) => answer::success(spoil(fields, spoilt), now),
+                Err(refusal) => answer::refusal(&refusal, now),
+            }
+        }
+    };
+    Reply { response, latency }
+}
+
+fn carry_out(kms: &FakeKms, request: &HttpRequest<Bytes>, now: i64, shape: Shape) -> Result<Value, Refusal> {
+    if request.method() != Method::POST {
+        return Err(Refusal { status: 404, ..Refusal::new("UnknownOperationException", "The KMS API is POST only.") });
+    }
+    if header(request, CONTENT_TYPE.as_str()) != Some(AWS_JSON) {
+        let message = format!("The Content-Type is not {AWS_JSON}.");
+        return Err(Refusal { status: 404, ..Refusal::new("UnknownOperationException", message) });
+    }
+    if let Some(signed) = header(request, "x-amz-date") {
+        clock::check(signed, now)?;
+    }
+    let call =
+        Call { store: &kms.0.store, operation: operation(request), input: Input::parse(request.body())?, now, shape };
+    operation::carry_out(&call)
+}
+
+fn spoil(mut fields: Value, spoilt: Option<Spoilt>) -> Bytes {
+    match spoilt {
+        Some(Spoilt::Garbage) => return Bytes::from_static(GARBAGE),
+        Some(Spoilt::Empty) => return Bytes::new(),
+        Some(Spoilt::Truncated) => {
+            let mut body = answer::body(&fields);
+            body.truncate(body.len() / 2);
+            return body;
+        }
+        Some(Spoilt::Without(name)) => {
+            if let Some(fields) = fields.as_object_mut() {
+                fields.remove(&name);
+            }
+        }
+        Some(Spoilt::KeyId(key_id)) => merge(&mut fields, json!({ "KeyId": key_id })),
+        Some(Spoilt::PublicKey(der)) => merge(&mut fields, json!({ "PublicKey": STANDARD.encode(der) })),
+        // Done elsewhere: in time, in place of the answer, or in the making of the signature.
+        Some(Spoilt::Late(_) | Spoilt::Error(_) | Spoilt::Status(_) | Spoilt::Signature(_)) | None => {}
+    }
+    answer::body(&fields)
+}
+
+fn header<'a>(request: &'a HttpRequest<Bytes>, name: &str) -> Option<&'a str> {
+    request.headers().get(name).and_then(|value| value.to_str().ok())
+}

@@ -1,0 +1,68 @@
+//! `EnableKey`, `DisableKey`, `ScheduleKeyDeletion` and `CancelKeyDeletion`.
+
+use serde_json::{Value, json};
+
+use super::Call;
+use crate::fake::{key::State, refusal::Refusal};
+
+const DAY: i64 = 24 * 60 * 60;
+
+pub(super) fn enable(call: &Call<'_>) -> Result<Value, Refusal> {
+    set(call, State::Enabled)
+}
+
+pub(super) fn disable(call: &Call<'_>) -> Result<Value, Refusal> {
+    set(call, State::Disabled)
+}
+
+fn set(call: &Call<'_>, state: State) -> Result<Value, Refusal> {
+    call.change_key(|key| {
+        key.check_not_pending_deletion()?;
+        key.state = state;
+        Ok(Value::Null)
+    })
+}
+
+pub(super) fn schedule_deletion(call: &Call<'_>) -> Result<Value, Refusal> {
+    let days = match call.input.integer("PendingWindowInDays")?.unwrap_or(30) {
+        days @ ..7 => {
+            return Err(Refusal::constraint(
+                "PendingWindowInDays",
+                format!("'{days}'"),
+                "have value greater than or equal to 7",
+            ));
+        }
+        days @ 31.. => {
+            return Err(Refusal::constraint(
+                "PendingWindowInDays",
+                format!("'{days}'"),
+                "have value less than or equal to 30",
+            ));
+        }
+        days => days,
+    };
+    call.change_key(|key| {
+        key.check_not_pending_deletion()?;
+        let at = call.now.saturating_add(days * DAY);
+        key.state = State::PendingDeletion { at };
+        Ok(json!({
+            "KeyId": key.arn,
+            "DeletionDate": at,
+            "KeyState": key.state.name(),
+            "PendingWindowInDays": days,
+        }))
+    })
+}
+
+/// The key is disabled afterwards, as KMS leaves it.
+pub(super) fn cancel_deletion(call: &Call<'_>) -> Result<Value, Refusal> {
+    call.change_key(|key| match key.state {
+        State::PendingDeletion { .. } => {
+            key.state = State::Disabled;
+            Ok(json!({ "KeyId": key.arn }))
+        }
+        State::Enabled | State::Disabled => {
+            Err(Refusal::new("KMSInvalidStateException", format!("{} is not pending deletion.", key.arn)))
+        }
+    })
+}

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Everything that must hold: format, lints, documentation, feature sets, offline tests.
+# Needs Rust. Takes no arguments and leaves nothing running.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# No test asks the instance metadata service or anybody's account for credentials.
+export AWS_EC2_METADATA_DISABLED=true AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1
+unset AWS_PROFILE AWS_ENDPOINT_URL AWS_ENDPOINT_URL_KMS AWS_SESSION_TOKEN KMS_KEY_ID
+export CARGO_TERM_COLOR=never
+
+step() {
+    printf '\n== %s\n' "$*"
+    "$@"
+}
+
+step cargo fmt --all --check
+step cargo clippy --workspace --all-features --all-targets --locked -- -D warnings
+for features in "" aws aws,network aws,eip712 connect sso,network fake-kms; do
+    step cargo clippy --locked --no-default-features --features "$features" -- -D warnings
+done
+step env RUSTDOCFLAGS="-D warnings" cargo doc --all-features --no-deps --locked
+
+# The bare core has no AWS, no tokio, no HTTP, and no source of random numbers to keep it from wasm32.
+step bash tests/bare_tree.sh
+
+step cargo test --locked
+step cargo test --locked --all-features --lib --test it
+# Packages of their own, so that no feature of another package hides what theirs lack.
+for package in pure embed minimal; do
+    step cargo test --locked -p "$package"
+done
+step cargo run --locked --quiet --example quickstart

@@ -103,9 +103,10 @@ impl FakeKms {
 
     /// A new SDK client of this KMS, with made-up credentials. It never uses the network or the environment.
     ///
-    /// Its retries, timeouts and back-off are the SDK's defaults. Its sleep implementation is tokio's: where there is a
-    /// timeout, a retry or a [`Fault::latency`], send from a tokio runtime that has time enabled. A client rebuilt from
-    /// its configuration with another sleep implementation uses that.
+    /// Its retries, timeouts and back-off are the SDK's defaults. Its sleep implementation is tokio's: use it within a
+    /// tokio runtime that has time enabled. A client rebuilt from its configuration with another sleep implementation
+    /// uses that one and needs no tokio.
+    #[must_use]
     pub fn client(&self) -> aws_sdk_kms::Client {
         transport::client(self.clone())
     }

@@ -113,13 +113,13 @@ impl KeyRef {
     pub(crate) fn is_same_key(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Arn(a), Self::Arn(b)) => {
-                a.id == b.id
+                a.id.is_same(&b.id)
                     && a.place.partition == b.place.partition
                     && a.place.account == b.place.account
                     && (a.place.region == b.place.region || a.id.is_multi_region())
             }
             _ => match (self.key_id(), other.key_id()) {
-                (Some(a), Some(b)) => a == b,
+                (Some(a), Some(b)) => a.is_same(b),
                 _ => false,
             },
         }
@@ -143,6 +143,12 @@ impl KeyId {
     /// Whether it is the id of a multi-Region key (`mrk-…`).
     pub fn is_multi_region(&self) -> bool {
         self.0.starts_with("mrk-")
+    }
+
+    /// Hexadecimal digits mean the same in upper case and lower.
+    #[cfg(feature = "aws")]
+    fn is_same(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
     }
 
     fn parse(text: &str) -> Option<Self> {

@@ -2,6 +2,8 @@
 //!
 //! Also built as a test of `tests/pure`, so that they hold without features, too.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
 use k256::ecdsa::SigningKey;
 use kms_signer::{
     ErrorKind, KeyArn, KeyRef, PublicKey,

@@ -21,9 +21,6 @@ for features in "" aws aws,network aws,eip712 connect sso,network fake-kms; do
 done
 step env RUSTDOCFLAGS="-D warnings" cargo doc --all-features --no-deps --locked
 
-# The bare core has no AWS, no tokio, no HTTP, and no source of random numbers to keep it from wasm32.
-step bash tests/bare_tree.sh
-
 step cargo test --locked
 step cargo test --locked --all-features --lib --test it
 # Packages of their own, so that no feature of another package hides what theirs lack.

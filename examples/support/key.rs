@@ -17,11 +17,11 @@ impl KeyArgs {
     pub(crate) async fn connect(&self) -> kms_signer::Result<KmsSigner> {
         match &self.key_id {
             Some(key) => {
-                println!("Connecting to {key} in AWS KMS");
+                eprintln!("Connecting to {key} in AWS KMS");
                 KmsSigner::from_env(key).await
             }
             None => {
-                println!("No --key-id and no KMS_KEY_ID: using a KMS in this process with a new key");
+                eprintln!("No --key-id and no KMS_KEY_ID: using a KMS in this process with a new key");
                 let fake = FakeKms::new();
                 KmsSigner::new(fake.client(), fake.create_key()?, None).await
             }

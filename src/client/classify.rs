@@ -76,9 +76,9 @@ fn answered<E: ProvideErrorMetadata>(service: &E, raw: &HttpResponse, call: Call
         Some(_) => (ErrorKind::Config, Some("set this machine's clock (NTP)")),
         None => kind_of(code, status, call.operation),
     };
-    let mut message = match (kind, service.message()) {
-        (_, Some(message)) => message.to_owned(),
-        (_, None) => format!("KMS answered HTTP {status}"),
+    let mut message = match service.message() {
+        Some(message) => one_line(message),
+        None => format!("KMS answered HTTP {status}"),
     };
     if let Some(skew) = skew {
         message = format!("this machine's clock is {} s {} AWS's: {message}", skew.seconds, skew.direction);
@@ -300,13 +300,13 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
 }
 
 fn innermost(error: &(dyn StdError + 'static)) -> String {
-    sources(error).last().map(ToString::to_string).unwrap_or_default()
+    sources(error).last().map(|error| one_line(&error.to_string())).unwrap_or_default()
 }
 
-/// The texts of an error and its sources, outermost first, each said once.
+/// The texts of an error and its sources on one line, outermost first, each said once.
 fn chain(error: &(dyn StdError + 'static)) -> String {
     let mut out = String::new();
-    for text in sources(error).map(ToString::to_string) {
+    for text in sources(error).map(|error| one_line(&error.to_string())) {
         if !out.contains(&text) {
             if !out.is_empty() {
                 out.push_str(": ");
@@ -315,6 +315,10 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
         }
     }
     out
+}
+
+fn one_line(text: &str) -> String {
+    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 fn sources<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {

@@ -141,7 +141,7 @@ impl KmsClientBuilder {
             loader = loader.credentials_provider(credentials);
         }
         let config = loader.load().await;
-        if config.region().is_none() {
+        if config.region().is_none_or(|region| region.as_ref().is_empty()) {
             return Err(no_region());
         }
         let sdk = aws_sdk_kms::Client::new(&config);

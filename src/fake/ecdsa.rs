@@ -78,8 +78,8 @@ fn scalars<C: CurveArithmetic>(
     let mut k = *random_secret::<C>()?.to_nonzero_scalar();
     let mut point = ProjectivePoint::<C>::generator() * k;
     loop {
-        let x = C::AffinePoint::from(point.into()).x();
-        let r = <Scalar<C> as Reduce<C::Uint>>::reduce_bytes(&x);
+        let affine: C::AffinePoint = point.into();
+        let r = <Scalar<C> as Reduce<C::Uint>>::reduce_bytes(&affine.x());
         if let Some(inverse) = Option::<Scalar<C>>::from(Invert::invert(&k)) {
             let s = inverse * (z + r * d);
             let is_wanted = match shape {

@@ -5,7 +5,9 @@ use std::{future::pending, io, pin::pin, thread};
 
 use aws_sdk_kms::{
     Client, Config,
-    config::{AsyncSleep, BehaviorVersion, Credentials, Region, SharedAsyncSleep, Sleep},
+    config::{
+        AsyncSleep, BehaviorVersion, Credentials, Region, SharedAsyncSleep, Sleep, StalledStreamProtectionConfig,
+    },
 };
 use aws_smithy_runtime_api::client::{
     http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
@@ -28,6 +30,8 @@ pub(super) fn client(kms: FakeKms) -> Client {
         .region(Region::from_static(FakeKms::REGION))
         .credentials_provider(Credentials::new("fake", "fake", None, None, "FakeKms"))
         .sleep_impl(TokioSleep)
+        // It measures how fast a body is read. Here none is: the whole request arrives at once, and only replies stall.
+        .stalled_stream_protection(StalledStreamProtectionConfig::enabled().upload_enabled(false).build())
         .http_client(Connector { kms, read_timeout: None, sleep: None })
         .build();
     Client::from_conf(config)

@@ -111,7 +111,7 @@ impl KmsSignerBuilder {
 
     fn check_region(&self, given: &KeyRef) -> Result<()> {
         let message = match (self.client.region(), given.region()) {
-            (None, _) => "the client has no Region; set one when building it".to_owned(),
+            (None | Some(""), _) => "the client has no Region; set one when building it".to_owned(),
             (Some(client), Some(key)) if client != key => {
                 format!("the key is in {key}, but the client is for {client}; build the client for the key's Region")
             }

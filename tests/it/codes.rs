@@ -17,7 +17,7 @@ struct Row {
 }
 
 fn table() -> Vec<Row> {
-    let rows = include_str!("../../src/error.rs").lines().filter_map(|line| {
+    let rows = include_str!("../../src/error/kind.rs").lines().filter_map(|line| {
         let mut cells = line.strip_prefix("/// | `")?.split('|').map(|cell| cell.trim().trim_matches('`').to_owned());
         let (code, kind, retried) = (cells.next()?, cells.next()?, cells.next()?);
         Some(Row { code, kind, retried: retried == "yes" })

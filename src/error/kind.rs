@@ -1,0 +1,193 @@
+//! What an error can be about: its kind, with AWS's codes, and the operation.
+
+use core::fmt;
+
+/// The class of an [`Error`](super::Error): whose fault it is and what to do.
+///
+/// AWS's error codes, as [`Error::code`](super::Error::code) gives them, and the kind each becomes. "Retried" means that the client tries again
+/// by itself within the operation timeout, and that [`Error::is_retryable`](super::Error::is_retryable) is true.
+///
+/// | code | kind | retried | what to do |
+/// |---|---|---|---|
+/// | `AccessDeniedException` | `AccessDenied` | no | allow `kms:Sign` or `kms:GetPublicKey` on the key, in its policy or the caller's |
+/// | `NotAuthorized` | `AccessDenied` | no | the same |
+/// | `OptInRequired` | `AccessDenied` | no | enable the Region for the account |
+/// | `ExpiredTokenException` | `Credentials` | no | renew the session |
+/// | `IncompleteSignature` | `Credentials` | no | check the secret access key |
+/// | `InvalidSignatureException` | `Credentials` | no | check the secret access key |
+/// | `SignatureDoesNotMatch` | `Credentials` | no | check the secret access key |
+/// | `InvalidClientTokenId` | `Credentials` | no | check the access key id and the session token |
+/// | `UnrecognizedClientException` | `Credentials` | no | check the access key id and the session token |
+/// | `MissingAuthenticationToken` | `Credentials` | no | give credentials |
+/// | `RequestExpired` | `Config` | no | set this machine's clock |
+/// | `RequestTimeTooSkewed` | `Config` | no | set this machine's clock |
+/// | `InvalidGrantTokenException` | `Config` | no | pass the token that `CreateGrant` returned, or none after five minutes |
+/// | `UnknownOperationException` | `Config` | no | check the endpoint |
+/// | `InvalidArnException` | `InvalidKeyRef` | no | correct the key reference |
+/// | `InvalidAliasNameException` | `InvalidKeyRef` | no | correct the alias |
+/// | `NotFoundException` | `KeyNotFound` | no | check reference, account and Region; wait a second after creating it |
+/// | `DisabledException` | `KeyUnusable` | no | enable the key |
+/// | `KMSInvalidStateException` | `KeyUnusable` | no | cancel its deletion, or import its key material |
+/// | `InvalidKeyUsageException` | `KeyUnsuitable` | no | create a key with `ECC_SECG_P256K1` and `SIGN_VERIFY` |
+/// | `UnsupportedOperationException` | `KeyUnsuitable` | no | the same |
+/// | `ThrottlingException` | `Throttled` | yes | slow down, or raise the quota |
+/// | `Throttling` | `Throttled` | yes | the same |
+/// | `TooManyRequestsException` | `Throttled` | yes | the same |
+/// | `RequestLimitExceeded` | `Throttled` | yes | the same |
+/// | `DependencyTimeoutException` | `Unavailable` | yes | try again |
+/// | `KeyUnavailableException` | `Unavailable` | yes | try again |
+/// | `KMSInternalException` | `Unavailable` | yes | try again |
+/// | `InternalFailure` | `Unavailable` | yes | try again |
+/// | `ServiceUnavailable` | `Unavailable` | yes | try again |
+/// | `RequestTimeout` | `Timeout` | yes | try again |
+/// | `ValidationException` | `Other` | no | read AWS's text |
+///
+/// A code that is not listed is `Unavailable` and retried with HTTP status 500 and above, and `Other` below. An answer without
+/// a code is `Throttled` with status 429, `Unavailable` from 500, and `InvalidResponse` otherwise.
+///
+/// `InvalidSignatureException`, `SignatureDoesNotMatch`, `RequestExpired`, `RequestTimeTooSkewed` and `AccessDeniedException`
+/// become `Config` where the answer's `Date` shows that this machine's clock is more than four minutes off; the
+/// SDK corrects for it, and the request is sent once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// AWS refused the caller. Allow the IAM action on the key, in the key policy or in the caller's policy.
+    AccessDenied,
+    /// The key's address is not the one that was expected. Check the key reference, or the address.
+    AddressMismatch,
+    /// The client or signer is set up wrongly (Region, endpoint, runtime, timeouts). Fix the set-up; retrying is useless.
+    Config,
+    /// No credentials, or AWS does not accept those it was given. Provide or refresh them.
+    Credentials,
+    /// A rule of the caller's own guard refused the request before KMS was asked.
+    GuardDenied,
+    /// The text is no key id, key ARN, alias name or alias ARN. Correct the reference.
+    InvalidKeyRef,
+    /// The bytes are not a secp256k1 public key in the stated encoding. Check where they come from.
+    InvalidPublicKey,
+    /// KMS, or what stands between, answered with something that is not a KMS answer. Check the endpoint.
+    InvalidResponse,
+    /// The signature is not one that Ethereum can carry: malformed DER, r or s out of range, or an x-reduced R.
+    InvalidSignature,
+    /// Another key answered than the one this signer was connected to. Someone pointed the alias elsewhere.
+    KeyChanged,
+    /// The key or alias does not exist in this account and Region. Check the reference and the Region.
+    KeyNotFound,
+    /// The key exists but is not a secp256k1 signing key. Create one with `ECC_SECG_P256K1` and `SIGN_VERIFY`.
+    KeyUnsuitable,
+    /// The key exists but is disabled, pending deletion or otherwise not usable now. Change its state.
+    KeyUnusable,
+    /// The signature does not verify against the known public key. It was discarded; suspect the endpoint.
+    SignatureMismatch,
+    /// KMS, or this client's own limit, is over its rate. Try later, or raise the quota.
+    Throttled,
+    /// No answer within the time allowed. Try again.
+    Timeout,
+    /// The connection failed. Try again, or check the network and the endpoint.
+    Transport,
+    /// KMS answered that it cannot serve the request now. Try again.
+    Unavailable,
+    /// None of the above; the text says what AWS answered.
+    Other,
+}
+
+/// What was being done when an [`Error`](super::Error) arose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Reading a key id, key ARN, alias name or alias ARN.
+    ParseKeyRef,
+    /// Reading a public key.
+    ParsePublicKey,
+    /// Turning a DER signature into an Ethereum signature.
+    Recover,
+    /// Setting up a client or a signer.
+    Connect,
+    /// The KMS API's `GetPublicKey`.
+    GetPublicKey,
+    /// The KMS API's `Sign`.
+    Sign,
+    /// Preparing a key, an alias or a fault in FakeKms.
+    Fake,
+}
+
+impl ErrorKind {
+    pub(super) fn is_transient(self) -> bool {
+        matches!(self, Self::Throttled | Self::Timeout | Self::Transport | Self::Unavailable)
+    }
+
+    /// The remedy where the place that raised the error knows no better one.
+    pub(super) fn remedy(self) -> Option<&'static str> {
+        Some(match self {
+            Self::AccessDenied => "allow the action on this key in the key policy or in the caller's IAM policy",
+            Self::AddressMismatch => "check that the key reference and the expected address belong together",
+            Self::Credentials => "check the credentials this process is given",
+            Self::InvalidKeyRef => {
+                "expected a key id, a key ARN, an alias name (alias/…) or an alias ARN (arn:aws:kms:…:alias/…)"
+            }
+            Self::InvalidResponse => {
+                "check that the endpoint is AWS KMS and that nothing in between alters its answers"
+            }
+            Self::KeyChanged => {
+                "if the change is intended, connect a new signer; if not, find out who changed the alias (CloudTrail: UpdateAlias)"
+            }
+            Self::KeyNotFound => {
+                "check the reference, the account and the Region; a new key or alias needs about a second to appear"
+            }
+            Self::KeyUnsuitable => "create a key with KeySpec ECC_SECG_P256K1 and KeyUsage SIGN_VERIFY",
+            Self::SignatureMismatch => {
+                "the signature was discarded; check that the endpoint is AWS KMS and that the public key is this key's"
+            }
+            Self::Throttled => "slow down, or ask AWS to raise the KMS request quota of this account and Region",
+            Self::Timeout => "try again; if it persists, check the network path to KMS or raise the operation timeout",
+            Self::Transport => "try again; if it persists, check the network path, the endpoint and the proxy settings",
+            Self::Unavailable => "try again; if it persists, see the AWS Health Dashboard for KMS in this Region",
+            Self::Config
+            | Self::GuardDenied
+            | Self::InvalidPublicKey
+            | Self::InvalidSignature
+            | Self::KeyUnusable
+            | Self::Other => return None,
+        })
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AccessDenied => "access denied",
+            Self::AddressMismatch => "address mismatch",
+            Self::Config => "configuration",
+            Self::Credentials => "credentials",
+            Self::GuardDenied => "denied by guard",
+            Self::InvalidKeyRef => "invalid key reference",
+            Self::InvalidPublicKey => "invalid public key",
+            Self::InvalidResponse => "invalid response",
+            Self::InvalidSignature => "invalid signature",
+            Self::KeyChanged => "key changed",
+            Self::KeyNotFound => "key not found",
+            Self::KeyUnsuitable => "key unsuitable",
+            Self::KeyUnusable => "key unusable",
+            Self::SignatureMismatch => "signature mismatch",
+            Self::Throttled => "throttled",
+            Self::Timeout => "timeout",
+            Self::Transport => "transport",
+            Self::Unavailable => "unavailable",
+            Self::Other => "other",
+        })
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ParseKeyRef => "reading the key reference",
+            Self::ParsePublicKey => "reading the public key",
+            Self::Recover => "reading the signature",
+            Self::Connect => "connecting",
+            Self::GetPublicKey => "GetPublicKey",
+            Self::Sign => "Sign",
+            Self::Fake => "FakeKms",
+        })
+    }
+}

@@ -5,7 +5,11 @@
 //! by nothing.**
 //!
 //! ```
-//! use kms_signer::{alloy_primitives::B256, aws_sdk_kms::{primitives::Blob, types::{MessageType, SigningAlgorithmSpec}}, fake::FakeKms};
+//! use kms_signer::{
+//!     alloy_primitives::B256,
+//!     aws_sdk_kms::{primitives::Blob, types::{MessageType, SigningAlgorithmSpec}},
+//!     fake::FakeKms,
+//! };
 //!
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
 //! let kms = FakeKms::new();
@@ -166,7 +170,7 @@ impl FakeKms {
 
     /// The last 10,000 requests that arrived, oldest first, refused ones and those that met a fault included.
     ///
-    /// A connection that [`Fault::refuse`] refused carried no request.
+    /// A connection that [`Fault::refuse`] refused carried no request, and bodies of more than 256 KiB are not kept.
     pub fn requests(&self) -> Vec<Request> {
         self.0.log.requests()
     }

@@ -113,7 +113,7 @@ async fn imports_a_known_key() {
     let key = kms.import_key(secret).unwrap();
     let expected = address!("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
     assert_eq!(public_key(&kms, &key).await.address(), expected);
-    assert_eq!(describe(&kms, &key.to_string()).await.origin(), Some(&OriginType::External));
+    assert_eq!(describe(&kms, key.as_ref()).await.origin(), Some(&OriginType::External));
 
     let again = kms.import_key(secret).unwrap();
     assert_ne!(again, key);

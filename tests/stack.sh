@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# The real components the conformance tests run against, pinned, under target/stack, on loopback only:
+# ministack (KMS, STS and IAM), microburst (a fault proxy before another ministack) and anvil (an Ethereum node).
+#
+#   tests/stack.sh install       download and unpack; does nothing where that is done
+#   tests/stack.sh up            start on free ports; writes them to target/stack/env and prints that file
+#   tests/stack.sh down          end what `up` started, by process id
+#
+# Every clone has its own folder and its own ports, so several may run at once. Needs Python 3 and npm.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+STACK=$PWD/target/stack
+VENV=$STACK/venv
+RUN=$STACK/run
+ANVIL=$STACK/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil
+PYTHON_PACKAGES=('ministack==1.5.33' 'microburst==0.10.0' 'cryptography>=42')
+NPM_PACKAGES=('@foundry-rs/anvil@1.7.1' '@ethersproject/testcases@5.8.0')
+
+ACCOUNT=123456789012
+
+die() {
+    printf 'stack: %s\n' "$*" >&2
+    exit 1
+}
+
+install() {
+    local stamp=$STACK/installed wanted
+    wanted="${PYTHON_PACKAGES[*]} ${NPM_PACKAGES[*]}"
+    if [ -x "$ANVIL" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+        return
+    fi
+    command -v python3 >/dev/null || die 'python3 is missing'
+    command -v npm >/dev/null || die 'npm is missing'
+    mkdir -p "$STACK"
+    # A virtual environment left by another Python does not work; a new one costs seconds.
+    rm -rf "$VENV" "$stamp"
+    python3 -m venv "$VENV"
+    "$VENV/bin/pip" install --quiet --disable-pip-version-check "${PYTHON_PACKAGES[@]}"
+    npm install --prefix "$STACK" --no-audit --no-fund --ignore-scripts --loglevel=error "${NPM_PACKAGES[@]}"
+    [ -x "$ANVIL" ] || die "$ANVIL is not there after npm install"
+    printf '%s' "$wanted" >"$stamp"
+}
+
+free_port() {
+    "$VENV/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# start NAME COMMAND...: in the background, its process id in run/NAME.pid, its output in run/NAME.log.
+start() {
+    local name=$1
+    shift
+    nohup "$@" >"$RUN/$name.log" 2>&1 </dev/null &
+    echo $! >"$RUN/$name.pid"
+}
+
+# wait_for NAME URL [BODY]: until it answers, to a POST of the body where there is one.
+wait_for() {
+    local name=$1
+    "$VENV/bin/python" - "$(cat "$RUN/$name.pid")" "${@:2}" <<'PYTHON' && return
+import os, sys, time, urllib.request
+
+pid, url, body = int(sys.argv[1]), sys.argv[2], (sys.argv[3:] or [None])[0]
+request = urllib.request.Request(url, body and body.encode(), {"content-type": "application/json"})
+for _ in range(150):
+    os.kill(pid, 0)
+    try:
+        urllib.request.urlopen(request, timeout=5).close()
+        sys.exit()
+    except OSError:
+        time.sleep(0.2)
+sys.exit(1)
+PYTHON
+    cat "$RUN/$name.log" >&2
+    die "$name did not come up at $2"
+}
+
+ministack() {
+    local name=$1 port=$2
+    shift 2
+    start "$name" env BIND_HOST=127.0.0.1 MINISTACK_HOST=127.0.0.1 GATEWAY_PORT="$port" SERVICES=kms,sts,iam \
+        SFTP_ENABLED=0 IOT_MTLS_ENABLED=0 MINISTACK_ACCOUNT_ID="$ACCOUNT" LOG_LEVEL=WARNING "$@" "$VENV/bin/ministack"
+}
+
+up() {
+    down
+    install
+    mkdir -p "$RUN"
+    # A port can be taken between being found free and being used; then try others.
+    local attempt
+    for attempt in 1 2 3; do
+        if (start_all); then
+            cat "$STACK/env"
+            return
+        fi
+        down
+        mkdir -p "$RUN"
+    done
+    die 'the components did not start; see above'
+}
+
+start_all() {
+    local kms behind faults node prague
+    kms=$(free_port) behind=$(free_port) faults=$(free_port) node=$(free_port) prague=$(free_port)
+    ministack ministack "$kms"
+    ministack ministack-behind "$behind"
+    start anvil "$ANVIL" --silent --host 127.0.0.1 --port "$node"
+    start anvil-prague "$ANVIL" --silent --host 127.0.0.1 --port "$prague" --hardfork prague
+    wait_for ministack "http://127.0.0.1:$kms/_ministack/health"
+    wait_for ministack-behind "http://127.0.0.1:$behind/_ministack/health"
+    start microburst "$VENV/bin/microburst" --host 127.0.0.1 --port "$faults" --upstream "http://127.0.0.1:$behind"
+    wait_for microburst "http://127.0.0.1:$faults/_microburst/health"
+    local call='{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}'
+    wait_for anvil "http://127.0.0.1:$node" "$call"
+    wait_for anvil-prague "http://127.0.0.1:$prague" "$call"
+    cat >"$STACK/env" <<ENV
+KMS_ENDPOINT=http://127.0.0.1:$kms
+KMS_FAULTS_ENDPOINT=http://127.0.0.1:$faults
+ETH_RPC_URL=http://127.0.0.1:$node
+ETH_RPC_URL_PRAGUE=http://127.0.0.1:$prague
+ENV
+}
+
+command_of() {
+    cat "/proc/$1/cmdline" 2>/dev/null || ps -p "$1" -o command= 2>/dev/null || true
+}
+
+down() {
+    local file pid tries
+    for file in "$RUN"/*.pid; do
+        [ -e "$file" ] || continue
+        pid=$(cat "$file")
+        # Only a process that is still the one we started: ids are used again.
+        if command_of "$pid" | grep --quiet --text --fixed-strings "$STACK"; then
+            kill "$pid" 2>/dev/null || true
+            for tries in $(seq 50); do
+                kill -0 "$pid" 2>/dev/null || break
+                sleep 0.1
+            done
+            kill -KILL "$pid" 2>/dev/null || true
+        fi
+        rm -f "$file"
+    done
+    rm -rf "$RUN" "$STACK/env"
+}
+
+case "${1:-}" in
+install | up | down) "$1" ;;
+*) die 'usage: tests/stack.sh install | up | down' ;;
+esac

@@ -28,8 +28,7 @@ const MAX_LEN: u64 = 64 * 1024;
 /// Print the Ethereum address of a key.
 #[derive(Parser)]
 struct Args {
-    /// A file with the public key in PEM or DER (SubjectPublicKeyInfo), or - for standard input. Nothing is asked of AWS then.
-    #[arg(conflicts_with = "key_id")]
+    /// A file with the public key in PEM or DER (SubjectPublicKeyInfo), or - for standard input. AWS is not asked then.
     file: Option<PathBuf>,
 
     #[command(flatten)]
@@ -56,14 +55,17 @@ async fn run(args: Args) -> Outcome {
     Ok(())
 }
 
-fn public_key(bytes: &[u8]) -> kms_signer::Result<PublicKey> {
+fn public_key(bytes: &[u8]) -> Outcome<PublicKey> {
     match std::str::from_utf8(bytes) {
-        Ok(pem) if pem.trim_start().starts_with('-') => PublicKey::from_spki_pem(pem),
-        _ => PublicKey::from_spki_der(bytes),
+        Ok(pem) if pem.trim_start().starts_with('-') => Ok(PublicKey::from_spki_pem(pem)?),
+        Ok(_) => {
+            Err("this is text, but no PEM; what `aws kms get-public-key` prints goes through `base64 -d` first".into())
+        }
+        Err(_) => Ok(PublicKey::from_spki_der(bytes)?),
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+fn read(file: &Path) -> Outcome<Vec<u8>> {
     let reader: Box<dyn Read> = if file == Path::new("-") {
         Box::new(stdin().lock())
     } else {

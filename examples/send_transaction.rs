@@ -21,13 +21,16 @@ use cli::Outcome;
 use key::KeyArgs;
 use kms_signer::KmsSigner;
 
+/// The chain id of development nodes: a transaction for it is worth nothing elsewhere.
+const DEVELOPMENT_CHAIN: u64 = 31337;
+
 /// Send ether from a KMS key and wait for the receipt.
 #[derive(Parser)]
 struct Args {
     #[command(flatten)]
     key: KeyArgs,
 
-    /// An Ethereum node. Without one the transaction is signed for chain 1, checked and printed, but not sent.
+    /// An Ethereum node. Without one the transaction is signed for a development chain, checked and printed.
     #[arg(long, value_name = "URL")]
     rpc_url: Option<String>,
 
@@ -69,7 +72,7 @@ async fn send(signer: KmsSigner, url: &str, to: Address, value: U256) -> Outcome
 async fn sign(signer: KmsSigner, to: Address, value: U256) -> Outcome {
     let sender = signer.address();
     let transaction = TxEip1559 {
-        chain_id: 1,
+        chain_id: DEVELOPMENT_CHAIN,
         gas_limit: 21_000,
         max_fee_per_gas: 2_000_000_000,
         max_priority_fee_per_gas: 1_000_000_000,

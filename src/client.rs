@@ -7,27 +7,36 @@ mod attempt;
 mod classify;
 #[cfg(feature = "connect")]
 mod connect;
+mod gate;
 #[cfg(feature = "connect")]
 mod transport;
 
-use core::{fmt, future::Future, pin::Pin, time::Duration};
+use core::{
+    fmt,
+    future::Future,
+    pin::{Pin, pin},
+    time::Duration,
+};
 use std::sync::Arc;
 
 use alloy_primitives::B256;
 use aws_sdk_kms::{
     config,
-    error::ProvideErrorMetadata,
+    config::AsyncSleep,
+    error::{ProvideErrorMetadata, SdkError},
     operation::{get_public_key::GetPublicKeyOutput, sign::SignOutput},
     primitives::Blob,
     types::{MessageType, SigningAlgorithmSpec},
 };
+use futures_util::future::{Either, select};
 use tokio::time::Instant;
 
 #[cfg(feature = "connect")]
 pub use self::connect::KmsClientBuilder;
 use self::{
-    attempt::{Transmissions, sleep_for},
-    classify::{Retry, SdkResult},
+    attempt::{Timer, Transmission},
+    classify::{Attempt, Retry, SdkResult},
+    gate::Gate,
 };
 use crate::error::{Error, ErrorKind, Operation, Result};
 
@@ -45,17 +54,25 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 /// | setting | default | |
 /// |---|---|---|
 /// | operation timeout | 10 s | one call with all its attempts and pauses |
-/// | attempt timeout | 5 s | one request, credentials included, within what is left of the operation |
+/// | attempt timeout | 5 s | one request, from its transmission on |
 /// | max attempts | 4 | the first one included |
 ///
-/// For calls made through this client they replace the SDK client's own operation timeout, attempt timeout and retry
+/// Loading credentials counts towards the operation timeout only: a role or a credential process may take longer than
+/// KMS takes to answer. For calls made through this client the three settings replace the SDK client's own operation timeout, attempt timeout and retry
 /// configuration. Its connect and read timeouts stay in force. Between attempts it pauses for up to 50 ms, doubling
 /// each time to at most 1 s, at random (full jitter), and it never pauses past the deadline.
 ///
-/// # Runtime
+/// # Runtimes
 ///
 /// Deadlines use the SDK client's sleep implementation, or tokio's where it has none. A tokio runtime with its
 /// timer enabled must then be running where the call is made; if it is not, the call is an [`ErrorKind::Config`] error.
+///
+/// Current-thread and multi-thread runtimes serve alike, and one client may be used from several, also from blocking callers
+/// with a `block_on` per call. A pooled connection belongs to the runtime that opened it and ends with it; a call that
+/// meets such a connection is retried on a new one.
+///
+/// A call that is dropped half-way leaves nothing behind. KMS may have made a signature by then; nobody gets it.
+/// To end a client in order, [`drain`](Self::drain) it.
 ///
 /// ```
 /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -73,7 +90,9 @@ pub struct KmsClient(Arc<Shared>);
 #[derive(Clone)]
 struct Shared {
     sdk: aws_sdk_kms::Client,
+    timer: Timer,
     policy: Policy,
+    gate: Gate,
 }
 
 /// How long a call may take and how often it may try.
@@ -84,13 +103,20 @@ struct Policy {
     max_attempts: u32,
 }
 
+impl Policy {
+    /// An attempt with less time than this would end as a timeout and hide what the one before was told.
+    fn shortest_attempt(&self) -> Duration {
+        (self.operation_timeout / 20).min(Duration::from_millis(100))
+    }
+}
+
 impl Default for Policy {
     fn default() -> Self {
         Self { operation_timeout: Duration::from_secs(10), attempt_timeout: Duration::from_secs(5), max_attempts: 4 }
     }
 }
 
-/// A call as errors tell it.
+/// What an error says about the call.
 #[derive(Clone, Copy)]
 struct Call<'a> {
     operation: Operation,
@@ -118,7 +144,7 @@ impl KmsClient {
         self.with_policy(|policy| policy.operation_timeout = timeout)
     }
 
-    /// Bounds one attempt, within what is left of the operation timeout. The default is 5 s.
+    /// Bounds one attempt from its transmission on, within what is left of the operation timeout. The default is 5 s.
     #[must_use]
     pub fn with_attempt_timeout(self, timeout: Duration) -> Self {
         self.with_policy(|policy| policy.attempt_timeout = timeout)
@@ -130,6 +156,25 @@ impl KmsClient {
         self.with_policy(|policy| policy.max_attempts = attempts.max(1))
     }
 
+    /// Ends the client: no call is let in any more, here or on a clone, and those under way get until the deadline.
+    ///
+    /// For an orderly shutdown: stop taking work, drain, exit. Calls that come later fail with [`ErrorKind::Other`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Timeout`] if calls were still under way at the deadline; they go on to their own.
+    pub async fn drain(&self, deadline: Duration) -> Result<()> {
+        let Shared { timer, gate, .. } = &*self.0;
+        gate.close();
+        match select(pin!(gate.empty()), timer.sleep()?.sleep(deadline)).await {
+            Either::Left(_) => Ok(()),
+            Either::Right(_) => {
+                let message = format!("{} calls were still under way after {deadline:.1?}", gate.inside());
+                Err(Error::new(ErrorKind::Timeout, Operation::Drain, message))
+            }
+        }
+    }
+
     fn with_policy(mut self, change: impl FnOnce(&mut Policy)) -> Self {
         change(&mut Arc::make_mut(&mut self.0).policy);
         self
@@ -139,54 +184,45 @@ impl KmsClient {
     pub(crate) async fn get_public_key(&self, key: &str, grant_tokens: &[String]) -> Result<GetPublicKeyOutput> {
         let call = Call { operation: Operation::GetPublicKey, key, signs: false };
         let request = self.0.sdk.get_public_key().key_id(key).set_grant_tokens(non_empty(grant_tokens));
-        self.call(call, |settings| {
-            let request = request.clone().customize().config_override(settings);
-            Box::pin(request.send())
-        })
-        .await
+        self.call(call, |settings| Box::pin(request.clone().customize().config_override(settings).send())).await
     }
 
     /// `Sign` of a 32-byte digest with `ECDSA_SHA_256`. KMS signs the digest as it is, whatever hash made it.
     pub(crate) async fn sign_digest(&self, key: &str, digest: &B256, grant_tokens: &[String]) -> Result<SignOutput> {
         let call = Call { operation: Operation::Sign, key, signs: true };
-        let request = self.sign_request(key, digest, grant_tokens);
-        self.call(call, |settings| Box::pin(request.clone().customize().config_override(settings).send())).await
+        self.sign(call, digest, grant_tokens, false).await
     }
 
     /// `Sign` with `DryRun`: whether this caller could sign, without a signature.
     ///
     /// KMS answers a dry run that would have succeeded with `DryRunOperationException`. Emulators that ignore the
-    /// parameter answer with a signature, which says the same.
+    /// parameter answer with a signature of 32 zero bytes, which says the same and is worth nothing: anybody can make a
+    /// signature of zero for any key.
     pub(crate) async fn sign_dry_run(&self, key: &str, grant_tokens: &[String]) -> Result<()> {
         let call = Call { operation: Operation::Sign, key, signs: false };
-        let request = self.sign_request(key, &B256::ZERO, grant_tokens).dry_run(true);
-        let answer =
-            self.call(call, |settings| Box::pin(request.clone().customize().config_override(settings).send())).await;
-        match answer {
+        match self.sign(call, &B256::ZERO, grant_tokens, true).await {
             Err(error) if error.code() != Some(classify::DRY_RUN_SUCCEEDED) => Err(error),
             _ => Ok(()),
         }
     }
 
-    /// Whether deadlines can be kept where this is called.
-    pub(crate) fn check_sleep(&self) -> Result<()> {
-        sleep_for(&self.0.sdk).map(drop)
-    }
-
-    fn sign_request(
-        &self,
-        key: &str,
-        digest: &B256,
-        grant_tokens: &[String],
-    ) -> aws_sdk_kms::operation::sign::builders::SignFluentBuilder {
-        self.0
+    async fn sign(&self, call: Call<'_>, digest: &B256, grant_tokens: &[String], dry_run: bool) -> Result<SignOutput> {
+        let request = self
+            .0
             .sdk
             .sign()
-            .key_id(key)
+            .key_id(call.key)
             .message(Blob::new(digest.as_slice()))
             .message_type(MessageType::Digest)
             .signing_algorithm(SigningAlgorithmSpec::EcdsaSha256)
             .set_grant_tokens(non_empty(grant_tokens))
+            .set_dry_run(dry_run.then_some(true));
+        self.call(call, |settings| Box::pin(request.clone().customize().config_override(settings).send())).await
+    }
+
+    /// Whether deadlines can be kept where this is called.
+    pub(crate) fn check_sleep(&self) -> Result<()> {
+        self.0.timer.sleep().map(drop)
     }
 
     /// The one loop: every attempt of every call passes here.
@@ -194,46 +230,54 @@ impl KmsClient {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        let policy = self.0.policy;
+        let Shared { timer, policy, gate, .. } = &*self.0;
+        let _pass = gate.enter().ok_or_else(|| drained(call))?;
+        let sleep = timer.sleep().map_err(|error| error.with_operation(call.operation).with_key(call.key))?;
         let started = Instant::now();
-        let sleep = sleep_for(&self.0.sdk).map_err(|error| error.with_operation(call.operation).with_key(call.key))?;
-        let transmissions = Transmissions::default();
+        let left = || policy.operation_timeout.saturating_sub(started.elapsed());
         let mut may_have_signed = false;
         let mut clock_corrected = false;
-        let mut attempt = 1;
+        let mut number = 1;
         loop {
-            let left = policy.operation_timeout.saturating_sub(started.elapsed());
-            let limit = left.min(policy.attempt_timeout);
-            let transmitted_before = transmissions.count();
-            let settings = attempt::settings(limit, sleep.clone(), transmissions.clone());
-            let failure = match send(settings).await {
-                Ok(output) => return Ok(output),
-                Err(error) => error,
+            let transmission = Transmission::default();
+            let sending = send(attempt::settings(left(), sleep.clone(), transmission.clone()));
+            let lasting = pin!(transmission.lasts(policy.attempt_timeout, sleep));
+            let result = match select(sending, lasting).await {
+                Either::Left((result, _)) => result,
+                Either::Right(((), _)) => Err(SdkError::timeout_error("the attempt timeout ended")),
             };
-            let transmitted = transmissions.count() > transmitted_before;
-            let (error, retry) = classify::classify(failure, call, limit, transmitted);
+            let failure = match result {
+                Ok(output) => return Ok(output),
+                Err(failure) => failure,
+            };
+            let attempt = Attempt { transmitted: transmission.has_begun(), clock_corrected };
+            let (error, retry) = classify::classify(failure, call, attempt, policy);
             may_have_signed |= error.may_have_signed();
-            let error = error.with_attempts(attempt).with_may_have_signed(may_have_signed);
+            let error = error.with_attempts(number).with_may_have_signed(may_have_signed);
 
             let pause = match retry {
                 Retry::No => return Err(error),
-                Retry::ClockCorrected if clock_corrected => return Err(error),
                 Retry::ClockCorrected => {
                     clock_corrected = true;
                     Duration::ZERO
                 }
-                Retry::AfterPause => attempt::pause_after(attempt),
+                Retry::AfterPause => attempt::pause_after(number),
             };
-            let left = policy.operation_timeout.saturating_sub(started.elapsed());
-            if attempt >= policy.max_attempts || pause >= left {
+            if number >= policy.max_attempts || left() < pause + policy.shortest_attempt() {
                 return Err(error);
             }
             if !pause.is_zero() {
-                config::AsyncSleep::sleep(&sleep, pause).await;
+                sleep.sleep(pause).await;
             }
-            attempt += 1;
+            number += 1;
         }
     }
+}
+
+fn drained(call: Call<'_>) -> Error {
+    Error::new(ErrorKind::Other, call.operation, "this client was drained and takes no more calls")
+        .with_key(call.key)
+        .with_remedy("build another client")
 }
 
 fn non_empty(tokens: &[String]) -> Option<Vec<String>> {
@@ -242,7 +286,8 @@ fn non_empty(tokens: &[String]) -> Option<Vec<String>> {
 
 impl From<aws_sdk_kms::Client> for KmsClient {
     fn from(sdk: aws_sdk_kms::Client) -> Self {
-        Self(Arc::new(Shared { sdk, policy: Policy::default() }))
+        let timer = Timer::of(&sdk);
+        Self(Arc::new(Shared { sdk, timer, policy: Policy::default(), gate: Gate::default() }))
     }
 }
 

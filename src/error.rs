@@ -135,13 +135,13 @@ impl Error {
 
     #[cfg(feature = "aws")]
     pub(crate) fn with_code(mut self, code: Option<&str>) -> Self {
-        self.0.code = code.map(str::to_owned);
+        self.0.code = code.map(one_line);
         self
     }
 
     #[cfg(feature = "aws")]
     pub(crate) fn with_request_id(mut self, request_id: Option<&str>) -> Self {
-        self.0.request_id = request_id.map(str::to_owned);
+        self.0.request_id = request_id.map(one_line);
         self
     }
 
@@ -187,7 +187,7 @@ impl fmt::Display for Error {
             (None, None) => {}
         }
         if inner.attempts > 1 {
-            write!(f, " after {} attempts", inner.attempts)?;
+            write!(f, " ({} attempts)", inner.attempts)?;
         }
         match inner.remedy.or(inner.kind.remedy()) {
             Some(remedy) => write!(f, "; {remedy}"),
@@ -248,6 +248,14 @@ impl StdError for Carried {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         Some(&self.0)
     }
+}
+
+/// Text from outside, fit for a log line: no control characters, and not without end.
+#[cfg(feature = "aws")]
+pub(crate) fn one_line(text: &str) -> String {
+    const MAX_CHARS: usize = 1000;
+    let spaced: String = text.chars().take(MAX_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

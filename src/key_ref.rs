@@ -110,7 +110,7 @@ impl KeyRef {
     /// Key ids must agree. Partition and account must agree where both say them, and so must the Region unless the key
     /// is a multi-Region key, whose replicas share their key material. An alias says nothing about its key.
     #[cfg(feature = "aws")]
-    pub(crate) fn is_same_key(&self, other: &Self) -> bool {
+    fn is_same_key(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Arn(a), Self::Arn(b)) => {
                 a.id.is_same(&b.id)
@@ -122,6 +122,27 @@ impl KeyRef {
                 (Some(a), Some(b)) => a.is_same(b),
                 _ => false,
             },
+        }
+    }
+
+    /// Whether this reference can lead to the key that `answered` names. An alias name leads to any key, an alias ARN to any
+    /// of its own account and Region.
+    #[cfg(feature = "aws")]
+    pub(crate) fn can_lead_to(&self, answered: &Self) -> bool {
+        match (self, answered) {
+            (Self::Alias(_), _) => true,
+            (Self::AliasArn(alias), Self::Arn(key)) => alias.place == key.place,
+            (Self::AliasArn(_), _) => true,
+            _ => self.is_same_key(answered),
+        }
+    }
+
+    /// Of a reference and the answer it led to, the one that says more: a key ARN stays, anything else gives way.
+    #[cfg(feature = "aws")]
+    pub(crate) fn narrowed_by(self, answered: Self) -> Self {
+        match self {
+            Self::Arn(_) => self,
+            _ => answered,
         }
     }
 
@@ -284,7 +305,7 @@ fn parse_arn(text: &str) -> Result<KeyRef> {
         return Err(invalid("the ARN is not of KMS; it should begin with arn:<partition>:kms:".to_owned()));
     }
     if !is_name(region) {
-        return Err(invalid("the ARN has no Region, or one that is none".to_owned()));
+        return Err(invalid("the ARN has no Region, or an invalid one".to_owned()));
     }
     if account.len() != 12 || !account.bytes().all(|b| b.is_ascii_digit()) {
         return Err(invalid("the ARN's account is not 12 digits".to_owned()));
@@ -318,7 +339,7 @@ fn describe(text: &str) -> &'static str {
     } else if text.starts_with("mrk-") {
         "a multi-Region key id is mrk- and 32 hexadecimal digits"
     } else {
-        "the text is no key reference; an alias is written with its prefix, alias/…"
+        "the text is not a key reference; an alias is written with its prefix, alias/…"
     }
 }
 

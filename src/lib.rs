@@ -47,7 +47,7 @@
 //! # Ok::<_, kms_signer::Error>(()) }).unwrap();
 //! ```
 //!
-//! Start without any request, from a public key you have (`aws kms get-public-key`, or the console):
+//! Start without any request, from a public key you have, for instance from the console:
 //!
 //! ```
 //! # tokio::runtime::Runtime::new().unwrap().block_on(async {

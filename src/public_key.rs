@@ -43,8 +43,8 @@ impl PublicKey {
         spki::parse(der).and_then(Self::from_sec1)
     }
 
-    /// Reads a PEM `PUBLIC KEY` (RFC 7468, section 13): what the KMS console shows, and what
-    /// `aws kms get-public-key` gives once wrapped.
+    /// Reads a PEM `PUBLIC KEY` (RFC 7468, section 13), which the KMS console shows. What `aws kms get-public-key` prints is the
+    /// DER in base64, without the PEM's first and last line.
     ///
     /// White space around it and CRLF line ends are accepted, anything else is not.
     ///

@@ -199,7 +199,7 @@ impl Shared {
     fn read_signature(&self, answer: &SignOutput, digest: &B256) -> Result<Signature> {
         let answered = answered_key(answer.key_id(), Operation::Sign)?;
         let expected = self.kept.get().unwrap_or(&self.given);
-        if !leads_to(expected, &answered) {
+        if !expected.can_lead_to(&answered) {
             return Err(key_changed(expected, &answered, Operation::Sign));
         }
         let der = answer
@@ -207,7 +207,7 @@ impl Shared {
             .ok_or_else(|| Error::new(ErrorKind::InvalidResponse, Operation::Sign, "the answer has no Signature"))?;
         let signature = signature::recover(der.as_ref(), digest, &self.public_key)?;
         // Only a verified answer says which key is ours. The first one stays.
-        self.kept.get_or_init(|| answered);
+        self.kept.get_or_init(|| self.given.clone().narrowed_by(answered));
         Ok(signature)
     }
 }
@@ -219,14 +219,6 @@ fn answered_key(key_id: Option<&str>, operation: Operation) -> Result<KeyRef> {
     match text.parse() {
         Ok(key @ (KeyRef::Arn(_) | KeyRef::Id(_))) => Ok(key),
         _ => Err(invalid("the answer's KeyId is neither a key ARN nor a key id")),
-    }
-}
-
-/// Whether a key that answered can be the one that was meant. An alias may lead to any key.
-fn leads_to(meant: &KeyRef, answered: &KeyRef) -> bool {
-    match meant {
-        KeyRef::Alias(_) | KeyRef::AliasArn(_) => true,
-        _ => meant.is_same_key(answered),
     }
 }
 

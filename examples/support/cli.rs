@@ -2,15 +2,20 @@
 
 use std::{error::Error, process::ExitCode};
 
-pub(crate) type Outcome = Result<(), Box<dyn Error>>;
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-/// The error alone, on one line, and the exit code that goes with it.
+/// The error and its causes on one line, each said once, and the exit code that goes with it.
 pub(crate) fn report(outcome: Outcome) -> ExitCode {
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
         }
+        cause = error.source();
     }
+    eprintln!("error: {}", text.replace('\n', " "));
+    ExitCode::FAILURE
 }

@@ -1,7 +1,7 @@
 //! Which key an example uses.
 
 use clap::Args;
-use kms_signer::{KmsSigner, fake::FakeKms};
+use kms_signer::{KeyRef, KmsSigner, fake::FakeKms};
 
 /// Which key to use.
 #[derive(Args)]
@@ -17,11 +17,13 @@ impl KeyArgs {
     pub(crate) async fn connect(&self) -> kms_signer::Result<KmsSigner> {
         match &self.key_id {
             Some(key) => {
+                // Parsed before it is shown: what is no key reference may be a secret.
+                let key: KeyRef = key.parse()?;
                 eprintln!("Connecting to {key} in AWS KMS");
                 KmsSigner::from_env(key).await
             }
             None => {
-                eprintln!("No --key-id and no KMS_KEY_ID: using a KMS in this process with a new key");
+                eprintln!("No --key-id and no KMS_KEY_ID: a KMS in this process with a new key is used");
                 let fake = FakeKms::new();
                 KmsSigner::new(fake.client(), fake.create_key()?, None).await
             }

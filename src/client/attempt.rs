@@ -1,7 +1,8 @@
-//! What one attempt is given: its deadline, a sleep to keep it with, and a count of what was transmitted.
+//! What one attempt is given: deadlines, a sleep to keep them with, a watch over its transmission, a bound on its answer.
 
 use core::{
-    sync::atomic::{AtomicU32, Ordering},
+    mem,
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 use std::{panic::catch_unwind, sync::Arc};
@@ -9,10 +10,15 @@ use std::{panic::catch_unwind, sync::Arc};
 use aws_sdk_kms::{
     config::{
         self, AsyncSleep, ConfigBag, Intercept, RuntimeComponents, SharedAsyncSleep, Sleep,
-        interceptors::BeforeTransmitInterceptorContextRef, retry::RetryConfig, timeout::TimeoutConfig,
+        interceptors::{BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextRef},
+        retry::RetryConfig,
+        timeout::TimeoutConfig,
     },
     error::BoxError,
 };
+use aws_smithy_types::body::SdkBody;
+use http_body_util::Limited;
+use tokio::sync::Notify;
 
 use super::misconfigured;
 use crate::error::Result;
@@ -21,13 +27,16 @@ use crate::error::Result;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The settings that make one SDK operation one attempt with a deadline.
-pub(super) fn settings(limit: Duration, sleep: SharedAsyncSleep, transmissions: Transmissions) -> config::Builder {
+/// The longest answer that is read. KMS's largest, a page of a thousand keys, has a fifth of it.
+pub(super) const MAX_ANSWER: usize = 1024 * 1024;
+
+/// The settings that make one SDK operation one attempt. `left` is what is left of the call's time.
+pub(super) fn settings(left: Duration, sleep: SharedAsyncSleep, transmission: Transmission) -> config::Builder {
     config::Config::builder()
         .retry_config(RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::builder().operation_timeout(limit).disable_operation_attempt_timeout().build())
+        .timeout_config(TimeoutConfig::builder().operation_timeout(left).disable_operation_attempt_timeout().build())
         .sleep_impl(sleep)
-        .interceptor(transmissions)
+        .interceptor(transmission)
 }
 
 /// A random pause before the next attempt (full jitter), so that callers who failed together do not return together.
@@ -36,19 +45,34 @@ pub(super) fn pause_after(attempt: u32) -> Duration {
     ceiling.mul_f64(fastrand::f64())
 }
 
-/// Counts the requests that reached transmission: only those can have been signed.
+/// Watches one attempt's request: whether it reached transmission, and for how long.
+///
+/// Only a transmitted request can have been signed, and only from then on does the attempt timeout run: credentials may
+/// take longer to load than KMS takes to answer.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Transmissions(Arc<AtomicU32>);
+pub(super) struct Transmission(Arc<Watch>);
 
-impl Transmissions {
-    pub(super) fn count(&self) -> u32 {
-        self.0.load(Ordering::Relaxed)
+#[derive(Debug, Default)]
+struct Watch {
+    begun: AtomicBool,
+    beginning: Notify,
+}
+
+impl Transmission {
+    pub(super) fn has_begun(&self) -> bool {
+        self.0.begun.load(Ordering::Acquire)
+    }
+
+    /// Ends when transmission began this long ago.
+    pub(super) async fn lasts(&self, limit: Duration, sleep: &SharedAsyncSleep) {
+        self.0.beginning.notified().await;
+        sleep.sleep(limit).await;
     }
 }
 
-impl Intercept for Transmissions {
+impl Intercept for Transmission {
     fn name(&self) -> &'static str {
-        "kms_signer::Transmissions"
+        "kms_signer::Transmission"
     }
 
     fn read_before_transmit(
@@ -57,28 +81,51 @@ impl Intercept for Transmissions {
         _components: &RuntimeComponents,
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.0.begun.store(true, Ordering::Release);
+        self.0.beginning.notify_one();
+        Ok(())
+    }
+
+    /// The SDK reads answers to their end, however long.
+    fn modify_before_deserialization(
+        &self,
+        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.response_mut().body_mut();
+        if body.bytes().is_none_or(|whole| whole.len() > MAX_ANSWER) {
+            let unread = mem::replace(body, SdkBody::taken());
+            *body = SdkBody::from_body_1_x(Limited::new(unread, MAX_ANSWER));
+        }
         Ok(())
     }
 }
 
-/// The client's own sleep, or tokio's where it has none and a timer is running here.
+/// What deadlines are kept with: the SDK client's own sleep, or tokio's where it has none.
 ///
-/// Without a sleep the SDK would drop the deadline silently, and tokio's panics where its timer does not run.
-pub(super) fn sleep_for(sdk: &aws_sdk_kms::Client) -> Result<SharedAsyncSleep> {
-    let own = sdk.config().sleep_impl();
-    match own {
-        Some(sleep) if !is_tokio(&sleep) => Ok(sleep),
-        own => {
-            tokio_timer_runs()?;
-            Ok(own.unwrap_or_else(|| SharedAsyncSleep::new(TokioSleep)))
-        }
-    }
+/// Without a sleep the SDK would drop a deadline silently.
+#[derive(Clone)]
+pub(super) struct Timer {
+    sleep: SharedAsyncSleep,
+    is_tokio: bool,
 }
 
-/// The SDK offers no other way to tell its tokio sleep from a caller's own.
-fn is_tokio(sleep: &SharedAsyncSleep) -> bool {
-    format!("{sleep:?}").contains("TokioSleep")
+impl Timer {
+    pub(super) fn of(sdk: &aws_sdk_kms::Client) -> Self {
+        let sleep = sdk.config().sleep_impl().unwrap_or_else(|| SharedAsyncSleep::new(TokioSleep));
+        // The SDK offers no other way to tell its tokio sleep from a caller's own.
+        let is_tokio = format!("{sleep:?}").contains("TokioSleep");
+        Self { sleep, is_tokio }
+    }
+
+    /// The sleep, where it works: tokio's panics where its timer does not run.
+    pub(super) fn sleep(&self) -> Result<&SharedAsyncSleep> {
+        if self.is_tokio {
+            tokio_timer_runs()?;
+        }
+        Ok(&self.sleep)
+    }
 }
 
 pub(super) fn tokio_timer_runs() -> Result<()> {

@@ -1,9 +1,8 @@
-//! From the SDK's errors to ours: the only file that knows AWS error codes.
+//! From the SDK's errors to ours: the only file that knows AWS error codes and the SDK's wording.
 //!
 //! Errors are classified by code. Throttling, access denial and most credential errors are not modelled by the SDK, so
 //! matching its variants would miss them.
 
-use core::time::Duration;
 use std::{
     error::Error as StdError,
     io,
@@ -17,80 +16,87 @@ use aws_sdk_kms::{
     operation::RequestId,
     primitives::{DateTime, DateTimeFormat},
 };
+use http_body_util::LengthLimitError;
 
-use super::Call;
-use crate::error::{Error, ErrorKind, Operation};
+use super::{Call, Policy, attempt::MAX_ANSWER};
+use crate::error::{Error, ErrorKind, Operation, one_line};
 
 pub(super) type SdkResult<O, E> = Result<O, SdkError<E, HttpResponse>>;
 
 /// What KMS answers to a dry run that would have succeeded.
 pub(super) const DRY_RUN_SUCCEEDED: &str = "DryRunOperationException";
 
-/// A clock this far off is why AWS refuses a request's signature; SigV4 allows five minutes.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(4 * 60);
-
-/// What the loop does with a failed attempt.
+/// What the loop does after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Retry {
     No,
     AfterPause,
-    /// The SDK has learnt the clock's error from the answer and will sign the next request correctly.
+    /// The SDK has learnt the clock's error from the answer and signs the next request accordingly.
     ClockCorrected,
 }
 
-/// `limit` is the time the attempt had; `transmitted` whether its request reached transmission.
+/// What the loop knows of the attempt that failed.
+#[derive(Clone, Copy)]
+pub(super) struct Attempt {
+    /// Its request reached transmission.
+    pub(super) transmitted: bool,
+    /// It was the one with the corrected clock.
+    pub(super) clock_corrected: bool,
+}
+
 pub(super) fn classify<E>(
     failure: SdkError<E, HttpResponse>,
     call: Call<'_>,
-    limit: Duration,
-    transmitted: bool,
+    attempt: Attempt,
+    policy: &Policy,
 ) -> (Error, Retry)
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     let (error, retry) = match &failure {
-        SdkError::ServiceError(service) => answered(service.err(), service.raw(), call),
+        SdkError::ServiceError(service) => answered(service.err(), service.raw(), call, attempt),
         SdkError::ResponseError(response) => unreadable(response.raw(), &failure, call),
-        SdkError::TimeoutError(_) => (timed_out(limit, call), Retry::AfterPause),
-        SdkError::DispatchFailure(dispatch) => not_answered(dispatch.as_connector_error(), &failure, call),
-        _ => not_sent(&failure, call),
+        SdkError::TimeoutError(_) => timed_out(call, attempt, policy),
+        SdkError::DispatchFailure(dispatch) if attempt.transmitted => {
+            not_set_up(&failure, call).unwrap_or_else(|| broken(dispatch.as_connector_error(), &failure, call))
+        }
+        _ => not_set_up(&failure, call).unwrap_or_else(|| not_sent(&failure, call)),
     };
-    let unresolved = match error.kind() {
-        ErrorKind::Timeout | ErrorKind::Unavailable | ErrorKind::InvalidResponse => true,
-        ErrorKind::Transport => !was_refused(&failure),
-        _ => false,
-    };
-    let error =
-        error.with_key(call.key).with_may_have_signed(call.signs && transmitted && unresolved).with_source(failure);
-    (error, retry)
+    let unresolved = matches!(
+        error.kind(),
+        ErrorKind::Timeout | ErrorKind::Transport | ErrorKind::Unavailable | ErrorKind::InvalidResponse
+    );
+    let may_have_signed = call.signs && attempt.transmitted && unresolved && !never_connected(&failure);
+    let error = error.with_key(call.key).with_may_have_signed(may_have_signed);
+    (if shows_request(&failure) { error } else { error.with_source(failure) }, retry)
 }
 
 /// KMS, or what stands before it, answered with an error.
-fn answered<E: ProvideErrorMetadata>(service: &E, raw: &HttpResponse, call: Call<'_>) -> (Error, Retry) {
+fn answered<E: ProvideErrorMetadata>(
+    service: &E,
+    raw: &HttpResponse,
+    call: Call<'_>,
+    attempt: Attempt,
+) -> (Error, Retry) {
     let status = raw.status().as_u16();
     let Some(code) = service.code() else {
         return without_code(status, raw, call);
     };
-    let skew = clock_skew(raw).filter(|_| is_skew_code(code));
-    let (kind, remedy) = match skew {
-        Some(_) => (ErrorKind::Config, Some("set this machine's clock (NTP)")),
-        None => kind_of(code, status, call.operation),
-    };
-    let mut message = match service.message() {
-        Some(message) => one_line(message),
-        None => format!("KMS answered HTTP {status}"),
-    };
-    if let Some(skew) = skew {
-        message = format!("this machine's clock is {} s {} AWS's: {message}", skew.seconds, skew.direction);
+    let said = service.message().map_or_else(|| format!("KMS answered HTTP {status}"), one_line);
+    if is_refused_for_its_time(code, &said) {
+        let message = format!("{}{said}", clock_skew(raw));
+        let error = Error::new(ErrorKind::Config, call.operation, message)
+            .with_remedy("set this machine's clock (NTP)")
+            .with_code(Some(code))
+            .with_request_id(raw.request_id());
+        return (error, if attempt.clock_corrected { Retry::No } else { Retry::ClockCorrected });
     }
-    let mut error = Error::new(kind, call.operation, message).with_code(Some(code)).with_request_id(raw.request_id());
-    if let Some(remedy) = remedy {
-        error = error.with_remedy(remedy);
-    }
-    match skew {
-        Some(_) => (error.with_retryable(true), Retry::ClockCorrected),
-        None => retry_by_kind(error),
-    }
+    let (kind, remedy) = kind_of(code, status, call.operation);
+    let error = Error::new(kind, call.operation, said).with_code(Some(code)).with_request_id(raw.request_id());
+    retry_by_kind(match remedy {
+        Some(remedy) => error.with_remedy(remedy),
+        None => error,
+    })
 }
 
 fn without_code(status: u16, raw: &HttpResponse, call: Call<'_>) -> (Error, Retry) {
@@ -103,93 +109,115 @@ fn without_code(status: u16, raw: &HttpResponse, call: Call<'_>) -> (Error, Retr
     retry_by_kind(Error::new(kind, call.operation, message).with_request_id(raw.request_id()))
 }
 
-/// There is an answer, but it cannot be read: cut off on the way, or not KMS's.
+/// There is an answer, but it cannot be read: too long, cut off on the way, or not KMS's.
 fn unreadable(raw: &HttpResponse, failure: &(dyn StdError + 'static), call: Call<'_>) -> (Error, Retry) {
-    let read_whole = raw.body().bytes().is_some();
-    let error = if read_whole {
-        Error::new(
-            ErrorKind::InvalidResponse,
-            call.operation,
-            format!("the answer is not one of KMS: {}", innermost(failure)),
-        )
+    let (kind, message) = if find::<LengthLimitError>(failure).is_some() {
+        (ErrorKind::InvalidResponse, format!("the answer is longer than {MAX_ANSWER} bytes"))
+    } else if raw.body().bytes().is_some() {
+        (ErrorKind::InvalidResponse, format!("the answer is not one of KMS: {}", innermost(failure)))
     } else {
-        Error::new(ErrorKind::Transport, call.operation, format!("the answer broke off: {}", innermost(failure)))
+        (ErrorKind::Transport, format!("the answer broke off: {}", innermost(failure)))
     };
-    retry_by_kind(error.with_request_id(raw.request_id()))
+    retry_by_kind(Error::new(kind, call.operation, message).with_request_id(raw.request_id()))
 }
 
-fn timed_out(limit: Duration, call: Call<'_>) -> Error {
-    Error::new(ErrorKind::Timeout, call.operation, format!("no answer within {limit:.1?}"))
+fn timed_out(call: Call<'_>, attempt: Attempt, policy: &Policy) -> (Error, Retry) {
+    if attempt.transmitted {
+        let limit = policy.attempt_timeout.min(policy.operation_timeout);
+        return retry_by_kind(Error::new(ErrorKind::Timeout, call.operation, format!("no answer within {limit:.1?}")));
+    }
+    let message = format!("no credentials within {:.1?}; nothing was sent", policy.operation_timeout);
+    let error = Error::new(ErrorKind::Credentials, call.operation, message).with_remedy(SLOW_CREDENTIALS);
+    (error.with_retryable(true), Retry::AfterPause)
 }
 
-/// The request was, or was to be, transmitted; no answer came back.
-fn not_answered(
-    connector: Option<&ConnectorError>,
-    failure: &(dyn StdError + 'static),
-    call: Call<'_>,
-) -> (Error, Retry) {
+/// The request was given to the transport, and no answer came back.
+fn broken(connector: Option<&ConnectorError>, failure: &(dyn StdError + 'static), call: Call<'_>) -> (Error, Retry) {
+    #[cfg(feature = "connect")]
+    if let Some(no_roots) = find::<super::transport::NoRoots>(failure) {
+        return (Error::new(ErrorKind::Config, call.operation, no_roots.to_string()), Retry::No);
+    }
+    // The outermost texts only say that a request failed.
+    let message = connector.and_then(|error| error.source()).map_or_else(|| chain(failure), chain);
+    let kind = match connector {
+        Some(connector) if connector.is_timeout() => ErrorKind::Timeout,
+        _ if message.contains("scheme is not http") => ErrorKind::Config,
+        _ => ErrorKind::Transport,
+    };
+    retry_by_kind(Error::new(kind, call.operation, message))
+}
+
+/// The client cannot send: it lacks credentials or a part, or a setting makes no sense.
+fn not_set_up(failure: &(dyn StdError + 'static), call: Call<'_>) -> Option<(Error, Retry)> {
     if let Some(credentials) = find::<CredentialsError>(failure) {
-        return no_credentials(credentials, call);
+        return Some(no_credentials(credentials, call));
     }
-    let message = chain(failure);
-    match connector {
-        Some(connector) if connector.is_timeout() => {
-            retry_by_kind(Error::new(ErrorKind::Timeout, call.operation, message))
-        }
-        Some(connector) if connector.is_user() => (Error::new(ErrorKind::Config, call.operation, message), Retry::No),
-        Some(connector) if connector.is_io() => {
-            retry_by_kind(Error::new(ErrorKind::Transport, call.operation, message))
-        }
-        _ if is_set_up(&message) => (not_set_up(message, call), Retry::No),
-        _ => retry_by_kind(Error::new(ErrorKind::Transport, call.operation, message)),
-    }
+    let text = chain(failure);
+    let &(_, kind, message, remedy) = SET_UP.iter().find(|(phrase, ..)| text.contains(phrase))?;
+    let error = Error::new(kind, call.operation, message).with_remedy(remedy);
+    Some(if remedy == SLOW_CREDENTIALS { (error.with_retryable(true), Retry::AfterPause) } else { (error, Retry::No) })
 }
 
-/// The request could not be built.
+/// The request could not be built, for a reason nobody foresaw.
 fn not_sent(failure: &(dyn StdError + 'static), call: Call<'_>) -> (Error, Retry) {
-    match find::<CredentialsError>(failure) {
-        Some(credentials) => no_credentials(credentials, call),
-        None => (not_set_up(chain(failure), call), Retry::No),
-    }
+    let error = Error::new(ErrorKind::Config, call.operation, chain(failure));
+    (error.with_remedy("check how the client was built"), Retry::No)
 }
+
+const SLOW_CREDENTIALS: &str =
+    "check the source of the credentials (role, container, credential process), or raise the operation timeout";
+const GIVE_CREDENTIALS: &str =
+    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile, or run where a role is attached";
+
+/// What the SDK says, without a type of its own, of a client that cannot send. Its own text is not passed on: where
+/// the endpoint is unusable it holds the whole request, digest and grant tokens included.
+const SET_UP: &[(&str, ErrorKind, &str, &str)] = &[
+    (
+        "No HTTP client was available",
+        ErrorKind::Config,
+        "the SDK client has no HTTP client",
+        "give it an http_client, enable aws-sdk-kms's `default-https-client`, or use kms-signer's feature `connect`",
+    ),
+    ("Missing Region", ErrorKind::Config, "no Region is set", "set it on the client, or AWS_REGION"),
+    (
+        "must be a valid host label",
+        ErrorKind::Config,
+        "the Region is no valid name",
+        "set a Region like eu-central-1 on the client, or in AWS_REGION",
+    ),
+    (
+        "failed to apply endpoint",
+        ErrorKind::Config,
+        "the endpoint URL cannot be used",
+        "give one with scheme and host, for instance https://kms.eu-central-1.amazonaws.com",
+    ),
+    (
+        "there was no identity resolver",
+        ErrorKind::Credentials,
+        "the SDK client has no credentials provider",
+        "give it a credentials_provider, or use kms-signer's feature `connect`",
+    ),
+    ("identity resolver timed out", ErrorKind::Credentials, "loading the credentials took too long", SLOW_CREDENTIALS),
+];
 
 fn no_credentials(credentials: &CredentialsError, call: Call<'_>) -> (Error, Retry) {
     let message = chain(credentials);
     let error = Error::new(ErrorKind::Credentials, call.operation, &message);
     match credentials {
-        CredentialsError::ProviderTimedOut(_) => (error.with_retryable(true), Retry::AfterPause),
-        CredentialsError::CredentialsNotLoaded(_) => (
-            error.with_remedy(
-                "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile, or run where a role is attached",
-            ),
-            Retry::No,
-        ),
+        CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_) => {
+            (error.with_remedy(SLOW_CREDENTIALS).with_retryable(true), Retry::AfterPause)
+        }
         _ if message.contains("cargo feature") => {
             (error.with_remedy("for SSO and `aws login` sessions enable the feature `sso` of kms-signer"), Retry::No)
         }
+        CredentialsError::CredentialsNotLoaded(_) => (error.with_remedy(GIVE_CREDENTIALS), Retry::No),
         _ => (error, Retry::No),
     }
 }
 
-/// Whether a message without a type of its own tells of a client that was set up incompletely.
-fn is_set_up(message: &str) -> bool {
-    message.contains("No HTTP client") || message.contains("Missing Region") || message.contains("sleep")
-}
-
-fn not_set_up(message: String, call: Call<'_>) -> Error {
-    let remedy = if message.contains("No HTTP client") {
-        "give the SDK client an http_client, enable aws-sdk-kms's `default-https-client`, or use kms-signer's feature `connect`"
-    } else if message.contains("Missing Region") {
-        "set the Region on the client, or AWS_REGION"
-    } else {
-        "check how the client was built"
-    };
-    Error::new(ErrorKind::Config, call.operation, message).with_remedy(remedy)
-}
-
 /// The kind of an AWS error code, and a remedy where one fits better than the kind's.
 ///
-/// The table in the documentation of [`ErrorKind`] lists what is here; a test walks it.
+/// The table in the documentation of [`ErrorKind`] lists what is here; a test compares the two.
 fn kind_of(code: &str, status: u16, operation: Operation) -> (ErrorKind, Option<&'static str>) {
     use ErrorKind::*;
     match code {
@@ -197,14 +225,16 @@ fn kind_of(code: &str, status: u16, operation: Operation) -> (ErrorKind, Option<
         "OptInRequired" => (AccessDenied, Some("enable this Region for the account")),
 
         "ExpiredTokenException" | "ExpiredToken" => (Credentials, Some("renew the session; its token has expired")),
-        "InvalidSignatureException" | "SignatureDoesNotMatch" | "IncompleteSignature" => {
+        "InvalidSignatureException"
+        | "SignatureDoesNotMatch"
+        | "IncompleteSignature"
+        | "IncompleteSignatureException" => {
             (Credentials, Some("check the secret access key; it does not belong to the access key id"))
         }
         "InvalidClientTokenId" | "UnrecognizedClientException" => {
             (Credentials, Some("check the access key id and the session token; AWS does not know them"))
         }
-        "MissingAuthenticationToken" | "MissingAuthenticationTokenException" => (Credentials, None),
-        "RequestExpired" | "RequestTimeTooSkewed" => (Config, Some("set this machine's clock (NTP)")),
+        "MissingAuthenticationToken" | "MissingAuthenticationTokenException" => (Credentials, Some(GIVE_CREDENTIALS)),
 
         "NotFoundException" => (KeyNotFound, None),
         "InvalidArnException" | "InvalidAliasNameException" => (InvalidKeyRef, None),
@@ -229,16 +259,28 @@ fn kind_of(code: &str, status: u16, operation: Operation) -> (ErrorKind, Option<
         "DependencyTimeoutException"
         | "KeyUnavailableException"
         | "KMSInternalException"
-        | "InternalFailure"
         | "InternalError"
+        | "InternalFailure"
         | "InternalServerError"
         | "ServiceUnavailable"
         | "ServiceUnavailableException" => (Unavailable, None),
         "RequestTimeout" | "RequestTimeoutException" => (Timeout, None),
 
         "UnknownOperationException" => (Config, Some("check the endpoint; it does not speak the KMS API")),
+        "ValidationException" | "ValidationError" => (Other, None),
         _ if status >= 500 => (Unavailable, None),
         _ => (Other, None),
+    }
+}
+
+/// Whether AWS refused a request for the time it was signed with. Of `InvalidSignatureException` only the text tells.
+fn is_refused_for_its_time(code: &str, message: &str) -> bool {
+    match code {
+        "RequestExpired" | "RequestTimeTooSkewed" => true,
+        "InvalidSignatureException" | "SignatureDoesNotMatch" => {
+            message.contains("Signature expired") || message.contains("Signature not yet current")
+        }
+        _ => false,
     }
 }
 
@@ -257,41 +299,33 @@ fn retry_by_kind(error: Error) -> (Error, Retry) {
     (error, retry)
 }
 
-/// How far this machine's clock is from AWS's, told as a person would.
-#[derive(Clone, Copy)]
-struct Skew {
-    seconds: u64,
-    direction: &'static str,
+/// How far this machine's clock is from the answer's `Date`, as the beginning of a message.
+fn clock_skew(raw: &HttpResponse) -> String {
+    let difference = || {
+        let date = DateTime::from_str(raw.headers().get("date")?, DateTimeFormat::HttpDate).ok()?;
+        let here = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()?;
+        Some(date.secs().saturating_sub(here))
+    };
+    match difference() {
+        Some(seconds @ 1..) => format!("this machine's clock is {seconds} s behind AWS's: "),
+        Some(seconds @ ..=-1) => format!("this machine's clock is {} s ahead of AWS's: ", seconds.unsigned_abs()),
+        _ => String::new(),
+    }
 }
 
-/// Codes AWS uses for a request whose time it does not accept, among other reasons.
-fn is_skew_code(code: &str) -> bool {
-    matches!(
-        code,
-        "InvalidSignatureException"
-            | "SignatureDoesNotMatch"
-            | "RequestExpired"
-            | "RequestTimeTooSkewed"
-            | "AccessDeniedException"
-    )
-}
-
-/// The difference between the answer's `Date` and this machine's clock, where it is too large for SigV4.
-fn clock_skew(raw: &HttpResponse) -> Option<Skew> {
-    let date = DateTime::from_str(raw.headers().get("date")?, DateTimeFormat::HttpDate).ok()?;
-    let here = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs()).ok()?;
-    let seconds = date.secs().abs_diff(here);
-    let direction = if date.secs() > here { "behind" } else { "ahead of" };
-    (seconds > CLOCK_TOLERANCE.as_secs()).then_some(Skew { seconds, direction })
+/// Whether the SDK put the whole request into an error, with its digest and grant tokens.
+fn shows_request(failure: &(dyn StdError + 'static)) -> bool {
+    sources(failure).any(|error| error.to_string().contains("SdkBody"))
 }
 
 /// Whether no connection came about, so that no request can have arrived.
-fn was_refused(failure: &(dyn StdError + 'static)) -> bool {
-    find::<io::Error>(failure).is_some_and(|error| {
-        matches!(
-            error.kind(),
-            io::ErrorKind::ConnectionRefused | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable
-        )
+fn never_connected(failure: &(dyn StdError + 'static)) -> bool {
+    sources(failure).any(|error| {
+        let text = error.to_string();
+        // What hyper says of name resolution, TCP and TLS; what the SDK says of its connect timeout.
+        text == "client error (Connect)"
+            || text.starts_with("HTTP connect timeout")
+            || error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
     })
 }
 
@@ -315,10 +349,6 @@ fn chain(error: &(dyn StdError + 'static)) -> String {
         }
     }
     out
-}
-
-fn one_line(text: &str) -> String {
-    text.lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }
 
 fn sources<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {

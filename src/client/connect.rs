@@ -1,13 +1,14 @@
 //! Building a client from the environment or from settings in code.
 
 use core::{fmt, time::Duration};
+use std::panic::catch_unwind;
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_kms::config::Credentials;
 
 use super::{KmsClient, Policy, attempt::tokio_timer_runs, misconfigured, transport::Transport};
 use crate::{
-    error::{Error, Operation, Result},
+    error::{Error, ErrorKind, Operation, Result},
     key_ref::KeyRef,
 };
 
@@ -20,7 +21,7 @@ impl KmsClient {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if there is no Region, or no tokio runtime with a timer.
+    /// [`ErrorKind::Config`] if there is no Region, or no tokio runtime with a timer.
     /// Credentials are looked up with the first request.
     pub async fn from_env() -> Result<Self> {
         Self::builder().build().await
@@ -105,7 +106,7 @@ impl KmsClientBuilder {
         self
     }
 
-    /// Bounds one attempt, within what is left of the operation timeout. The default is 5 s.
+    /// Bounds one attempt from its transmission on, within what is left of the operation timeout. The default is 5 s.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.policy.attempt_timeout = timeout;
         self
@@ -121,28 +122,34 @@ impl KmsClientBuilder {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Config`](crate::ErrorKind::Config): no Region anywhere, `region` and `for_key` contradict each other, or no tokio
-    ///   runtime with a timer is running.
-    /// - [`ErrorKind::InvalidKeyRef`](crate::ErrorKind::InvalidKeyRef): what `for_key` was given is no key reference.
+    /// - [`ErrorKind::Config`]: no Region anywhere, `region` and `for_key` contradict each other, the endpoint is no URL, or no
+    ///   tokio runtime with timer and I/O is running. (The last is found by catching a panic of tokio's, which a program built
+    ///   with `panic = "abort"` does not survive.)
+    /// - [`ErrorKind::Timeout`]: the Region was asked of the instance metadata service, which did not answer in time.
+    /// - [`ErrorKind::InvalidKeyRef`]: what `for_key` was given is no key reference.
     pub async fn build(self) -> Result<KmsClient> {
         tokio_timer_runs()?;
+        tokio_io_runs()?;
         let region = self.explicit_region()?;
+        self.check_endpoint()?;
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(Transport::new());
         if let Some(region) = region {
             loader = loader.region(Region::new(region));
         }
-        if let Some(url) = self.endpoint_url {
+        if let Some(url) = &self.endpoint_url {
             loader = loader.endpoint_url(url);
         }
-        if let Some(profile) = self.profile {
+        if let Some(profile) = &self.profile {
             loader = loader.profile_name(profile);
         }
-        if let Some(credentials) = self.credentials {
+        if let Some(credentials) = self.credentials.clone() {
             loader = loader.credentials_provider(credentials);
         }
-        let config = loader.load().await;
+        let config = tokio::time::timeout(self.policy.operation_timeout, loader.load())
+            .await
+            .map_err(|_| self.no_region_in_time())?;
         if config.region().is_none_or(|region| region.as_ref().is_empty()) {
-            return Err(no_region());
+            return Err(self.no_region());
         }
         let sdk = aws_sdk_kms::Client::new(&config);
         Ok(KmsClient::from(sdk).with_policy(|policy| *policy = self.policy))
@@ -158,23 +165,57 @@ impl KmsClientBuilder {
             (region, of_key) => Ok(region.or(of_key).map(str::to_owned)),
         }
     }
+
+    /// The SDK takes any text and fails at the first request.
+    fn check_endpoint(&self) -> Result<()> {
+        let usable = |url: &String| {
+            url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).is_some_and(|rest| !rest.is_empty())
+        };
+        if self.endpoint_url.as_ref().is_none_or(usable) {
+            return Ok(());
+        }
+        Err(misconfigured("the endpoint URL does not begin with http:// or https:// and a host"))
+    }
+
+    fn no_region(&self) -> Error {
+        misconfigured(match &self.profile {
+            Some(profile) => format!(
+                "no Region is set, and the profile {profile} does not exist or has none; give region(..), a key ARN or AWS_REGION"
+            ),
+            None => "no Region is set; give region(..), a key ARN, AWS_REGION, or a profile with one".to_owned(),
+        })
+    }
+
+    fn no_region_in_time(&self) -> Error {
+        let message = format!("no Region was found within {:.1?}", self.policy.operation_timeout);
+        Error::new(ErrorKind::Timeout, Operation::Connect, message).with_remedy(
+            "give region(..), a key ARN or AWS_REGION; with none of them the instance metadata service is asked",
+        )
+    }
 }
 
-fn no_region() -> Error {
-    misconfigured("no Region is set; give region(..), a key ARN, AWS_REGION, or a profile with one")
+/// tokio cannot be asked whether connections work; making a socket panics where they do not.
+fn tokio_io_runs() -> Result<()> {
+    let socket = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).and_then(|socket| {
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    });
+    // A machine that gives no socket gives its own error at the first request.
+    let Ok(socket) = socket else { return Ok(()) };
+    catch_unwind(|| drop(tokio::net::UdpSocket::from_std(socket)))
+        .map_err(|_| misconfigured("the tokio runtime has no I/O; build it with enable_io() or enable_all()"))
 }
 
 fn while_connecting(error: Error) -> Error {
     error.with_operation(Operation::Connect)
 }
 
-/// Never the secret access key or the session token.
+/// Never the secret access key or the session token, nor what may hold a secret by mistake: the key and the endpoint's URL.
 impl fmt::Debug for KmsClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KmsClientBuilder")
             .field("region", &self.region)
-            .field("key", &self.key)
-            .field("endpoint_url", &self.endpoint_url)
+            .field("has_endpoint_url", &self.endpoint_url.is_some())
             .field("profile", &self.profile)
             .field("access_key_id", &self.credentials.as_ref().map(Credentials::access_key_id))
             .field("policy", &self.policy)

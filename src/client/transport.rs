@@ -3,7 +3,8 @@
 use std::{error::Error as StdError, fmt, sync::OnceLock};
 
 use aws_smithy_http_client::{
-    Builder,
+    Builder, ConnectorBuilder,
+    proxy::ProxyConfig,
     tls::{Provider, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::{
@@ -15,7 +16,7 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 
-/// Sends by the scheme of each request's URI.
+/// Sends by the scheme of each request's URI, through the proxy of the environment where one is set.
 ///
 /// The SDK's own HTTPS client takes for granted that the machine has CA roots. This one looks first, so that a
 /// container without them gets an error that says so.
@@ -27,10 +28,21 @@ pub(super) struct Transport {
 
 impl Transport {
     pub(super) fn new() -> Self {
-        Self {
-            http: Builder::new().build_http(),
-            https: Builder::new().tls_provider(Provider::Rustls(CryptoMode::AwsLc)).build_https(),
-        }
+        let http = Builder::new().build_with_connector_fn(|settings, components| {
+            let mut builder = ConnectorBuilder::default();
+            builder.set_connector_settings(settings.cloned());
+            builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+            builder.set_proxy_config(Some(ProxyConfig::from_env()));
+            builder.build_http()
+        });
+        let https = Builder::new().build_with_connector_fn(|settings, components| {
+            let mut builder = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+            builder.set_connector_settings(settings.cloned());
+            builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+            builder.set_proxy_config(Some(ProxyConfig::from_env()));
+            builder.build()
+        });
+        Self { http, https }
     }
 }
 
@@ -61,14 +73,18 @@ impl HttpConnector for ByScheme {
     }
 }
 
-/// Whether the system's trust store has any certificate. Looked up once: a store does not appear while a process runs.
+/// Whether the system's trust store has a certificate that can be used. Looked up once: a store does not appear while a
+/// process runs.
 fn has_roots() -> bool {
     static FOUND: OnceLock<bool> = OnceLock::new();
-    *FOUND.get_or_init(|| !rustls_native_certs::load_native_certs().certs.is_empty())
+    *FOUND.get_or_init(|| {
+        let store = rustls_native_certs::load_native_certs();
+        store.certs.iter().any(|certificate| webpki::anchor_from_trusted_cert(certificate).is_ok())
+    })
 }
 
 #[derive(Debug)]
-struct NoRoots;
+pub(super) struct NoRoots;
 
 impl fmt::Display for NoRoots {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,17 +10,21 @@ use core::fmt;
 /// | code | kind | retried | what to do |
 /// |---|---|---|---|
 /// | `AccessDeniedException` | `AccessDenied` | no | allow `kms:Sign` or `kms:GetPublicKey` on the key, in its policy or the caller's |
+/// | `AccessDenied` | `AccessDenied` | no | the same |
 /// | `NotAuthorized` | `AccessDenied` | no | the same |
 /// | `OptInRequired` | `AccessDenied` | no | enable the Region for the account |
 /// | `ExpiredTokenException` | `Credentials` | no | renew the session |
-/// | `IncompleteSignature` | `Credentials` | no | check the secret access key |
+/// | `ExpiredToken` | `Credentials` | no | renew the session |
 /// | `InvalidSignatureException` | `Credentials` | no | check the secret access key |
 /// | `SignatureDoesNotMatch` | `Credentials` | no | check the secret access key |
+/// | `IncompleteSignature` | `Credentials` | no | check the secret access key |
+/// | `IncompleteSignatureException` | `Credentials` | no | check the secret access key |
 /// | `InvalidClientTokenId` | `Credentials` | no | check the access key id and the session token |
 /// | `UnrecognizedClientException` | `Credentials` | no | check the access key id and the session token |
 /// | `MissingAuthenticationToken` | `Credentials` | no | give credentials |
-/// | `RequestExpired` | `Config` | no | set this machine's clock |
-/// | `RequestTimeTooSkewed` | `Config` | no | set this machine's clock |
+/// | `MissingAuthenticationTokenException` | `Credentials` | no | give credentials |
+/// | `RequestExpired` | `Config` | once | set this machine's clock |
+/// | `RequestTimeTooSkewed` | `Config` | once | set this machine's clock |
 /// | `InvalidGrantTokenException` | `Config` | no | pass the token that `CreateGrant` returned, or none after five minutes |
 /// | `UnknownOperationException` | `Config` | no | check the endpoint |
 /// | `InvalidArnException` | `InvalidKeyRef` | no | correct the key reference |
@@ -31,23 +35,32 @@ use core::fmt;
 /// | `InvalidKeyUsageException` | `KeyUnsuitable` | no | create a key with `ECC_SECG_P256K1` and `SIGN_VERIFY` |
 /// | `UnsupportedOperationException` | `KeyUnsuitable` | no | the same |
 /// | `ThrottlingException` | `Throttled` | yes | slow down, or raise the quota |
-/// | `Throttling` | `Throttled` | yes | the same |
-/// | `TooManyRequestsException` | `Throttled` | yes | the same |
-/// | `RequestLimitExceeded` | `Throttled` | yes | the same |
+/// | `Throttling` | `Throttled` | yes | slow down, or raise the quota |
+/// | `ThrottledException` | `Throttled` | yes | slow down, or raise the quota |
+/// | `TooManyRequestsException` | `Throttled` | yes | slow down, or raise the quota |
+/// | `RequestLimitExceeded` | `Throttled` | yes | slow down, or raise the quota |
+/// | `RequestThrottled` | `Throttled` | yes | slow down, or raise the quota |
+/// | `RequestThrottledException` | `Throttled` | yes | slow down, or raise the quota |
+/// | `SlowDown` | `Throttled` | yes | slow down, or raise the quota |
 /// | `DependencyTimeoutException` | `Unavailable` | yes | try again |
 /// | `KeyUnavailableException` | `Unavailable` | yes | try again |
 /// | `KMSInternalException` | `Unavailable` | yes | try again |
+/// | `InternalError` | `Unavailable` | yes | try again |
 /// | `InternalFailure` | `Unavailable` | yes | try again |
+/// | `InternalServerError` | `Unavailable` | yes | try again |
 /// | `ServiceUnavailable` | `Unavailable` | yes | try again |
+/// | `ServiceUnavailableException` | `Unavailable` | yes | try again |
 /// | `RequestTimeout` | `Timeout` | yes | try again |
+/// | `RequestTimeoutException` | `Timeout` | yes | try again |
 /// | `ValidationException` | `Other` | no | read AWS's text |
+/// | `ValidationError` | `Other` | no | read AWS's text |
 ///
 /// A code that is not listed is `Unavailable` and retried with HTTP status 500 and above, and `Other` below. An answer without
 /// a code is `Throttled` with status 429, `Unavailable` from 500, and `InvalidResponse` otherwise.
 ///
-/// `InvalidSignatureException`, `SignatureDoesNotMatch`, `RequestExpired`, `RequestTimeTooSkewed` and `AccessDeniedException`
-/// become `Config` where the answer's `Date` shows that this machine's clock is more than four minutes off; the
-/// SDK corrects for it, and the request is sent once more.
+/// `InvalidSignatureException` and `SignatureDoesNotMatch` are `Config` where AWS's text says that the signature has expired
+/// or is not yet current: this machine's clock is off. The SDK learns by how much from the answer, and the request is
+/// sent once more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -79,7 +92,7 @@ pub enum ErrorKind {
     KeyUnusable,
     /// The signature does not verify against the known public key. It was discarded; suspect the endpoint.
     SignatureMismatch,
-    /// KMS, or this client's own limit, is over its rate. Try later, or raise the quota.
+    /// KMS is asked more often than the account's quota allows. Try later, or raise the quota.
     Throttled,
     /// No answer within the time allowed. Try again.
     Timeout,
@@ -103,6 +116,8 @@ pub enum Operation {
     Recover,
     /// Setting up a client or a signer.
     Connect,
+    /// Ending a client in order.
+    Drain,
     /// The KMS API's `GetPublicKey`.
     GetPublicKey,
     /// The KMS API's `Sign`.
@@ -129,7 +144,7 @@ impl ErrorKind {
                 "check that the endpoint is AWS KMS and that nothing in between alters its answers"
             }
             Self::KeyChanged => {
-                "if the change is intended, connect a new signer; if not, find out who changed the alias (CloudTrail: UpdateAlias)"
+                "if the alias was pointed elsewhere on purpose, connect a new signer; if not, find out by whom (CloudTrail: UpdateAlias), and check the endpoint"
             }
             Self::KeyNotFound => {
                 "check the reference, the account and the Region; a new key or alias needs about a second to appear"
@@ -185,6 +200,7 @@ impl fmt::Display for Operation {
             Self::ParsePublicKey => "reading the public key",
             Self::Recover => "reading the signature",
             Self::Connect => "connecting",
+            Self::Drain => "draining the client",
             Self::GetPublicKey => "GetPublicKey",
             Self::Sign => "Sign",
             Self::Fake => "FakeKms",

@@ -9,10 +9,10 @@ use aws_sdk_kms::{
     types::{KeySpec, KeyUsageType, SigningAlgorithmSpec},
 };
 
-use super::{KmsSigner, Shared, answered_key, key_changed, leads_to};
+use super::{KmsSigner, Shared, answered_key, key_changed};
 use crate::{
     client::KmsClient,
-    error::{Error, ErrorKind, Operation, Result},
+    error::{Error, ErrorKind, Operation, Result, one_line},
     key_ref::KeyRef,
     public_key::PublicKey,
 };
@@ -95,7 +95,7 @@ impl KmsSignerBuilder {
             None => {
                 let answer = self.client.get_public_key(given.as_ref(), &self.grant_tokens).await?;
                 let found = FoundKey::read(&answer, &given)?;
-                kept.get_or_init(|| found.key);
+                kept.get_or_init(|| given.clone().narrowed_by(found.key));
                 found.public_key
             }
         };
@@ -140,16 +140,16 @@ impl FoundKey {
             Error::new(ErrorKind::InvalidResponse, Operation::GetPublicKey, format!("the answer has no {field}"))
         };
         let key = answered_key(answer.key_id(), Operation::GetPublicKey)?;
-        if !leads_to(asked, &key) {
+        if !asked.can_lead_to(&key) {
             return Err(key_changed(asked, &key, Operation::GetPublicKey));
         }
         let spec = answer.key_spec().ok_or_else(|| missing("KeySpec"))?;
         if *spec != KeySpec::EccSecgP256K1 {
-            return unsuitable(format!("the key's spec is {}, not ECC_SECG_P256K1", spec.as_str()));
+            return unsuitable(format!("the key's spec is {}, not ECC_SECG_P256K1", one_line(spec.as_str())));
         }
         let usage = answer.key_usage().ok_or_else(|| missing("KeyUsage"))?;
         if *usage != KeyUsageType::SignVerify {
-            return unsuitable(format!("the key's usage is {}, not SIGN_VERIFY", usage.as_str()));
+            return unsuitable(format!("the key's usage is {}, not SIGN_VERIFY", one_line(usage.as_str())));
         }
         if !answer.signing_algorithms().contains(&SigningAlgorithmSpec::EcdsaSha256) {
             return unsuitable("the key does not sign with ECDSA_SHA_256".to_owned());

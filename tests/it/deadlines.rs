@@ -43,7 +43,7 @@ async fn attempts_end_at_their_number_and_are_told() {
     fake.inject(Fault::error("ThrottlingException", 400, "slow down").forever());
     let error = signer.sign_message(b"x").await.unwrap_err();
     assert_kind(&error, ErrorKind::Throttled);
-    assert!(error.to_string().contains("after 3 attempts"), "{error}");
+    assert!(error.to_string().contains("(3 attempts)"), "{error}");
     assert_eq!(signs(&fake), 3);
     assert!(!ours(&error).may_have_signed());
 }
@@ -78,15 +78,17 @@ async fn a_stalled_answer_costs_an_attempt_and_not_the_call() {
 async fn a_call_ends_within_its_operation_timeout() {
     let timeout = Duration::from_millis(300);
     let (fake, signer) = signer_with(|client| client.with_operation_timeout(timeout).with_max_attempts(1000)).await;
-    for fault in
-        [Fault::stall(), Fault::error("ThrottlingException", 400, "slow down"), Fault::latency(Duration::from_secs(2))]
-    {
+    for (fault, kind) in [
+        (Fault::stall(), ErrorKind::Timeout),
+        (Fault::error("ThrottlingException", 400, "slow down"), ErrorKind::Throttled),
+        (Fault::latency(Duration::from_secs(2)), ErrorKind::Timeout),
+    ] {
         let case = format!("{fault:?}");
         fake.clear_faults();
         fake.inject(fault.forever());
         let started = Instant::now();
         let error = signer.sign_message(b"x").await.unwrap_err();
-        assert!(ours(&error).is_retryable(), "{case}: {error}");
+        assert_eq!(ours(&error).kind(), kind, "{case}: {error}");
         assert!(started.elapsed() < timeout * 3, "{case} took {:?}", started.elapsed());
     }
 }
@@ -135,11 +137,23 @@ async fn a_clock_that_is_off_is_corrected_once_and_named_if_that_fails() {
         signer.sign_message(b"x").await.unwrap();
         assert_eq!(signs(&fake), 3, "and so is every later one");
 
-        fake.inject(Fault::error("InvalidSignatureException", 400, "Signature expired").forever());
+        fake.inject(Fault::error("InvalidSignatureException", 400, "Signature expired: too old").forever());
         let error = signer.sign_message(b"x").await.unwrap_err();
         assert_kind(&error, ErrorKind::Config);
-        assert!(error.to_string().contains("clock"), "{error}");
+        assert!(error.to_string().contains("machine's clock is 1") && error.to_string().contains("NTP"), "{error}");
+        assert!(!ours(&error).is_retryable());
         assert_eq!(signs(&fake), 5);
+
+        // What has nothing to do with the clock is not blamed on it.
+        for (code, kind) in
+            [("AccessDeniedException", ErrorKind::AccessDenied), ("InvalidSignatureException", ErrorKind::Credentials)]
+        {
+            fake.clear_faults();
+            fake.inject(Fault::error(code, 400, "no"));
+            let before = signs(&fake);
+            assert_kind(&signer.sign_message(b"x").await.unwrap_err(), kind);
+            assert_eq!(signs(&fake) - before, 1, "{code}");
+        }
     }
 }
 

@@ -9,12 +9,22 @@ mod deadlines;
 mod faults;
 mod features;
 mod layering;
+mod life;
 mod redaction;
+mod roots;
 mod runtimes;
 mod signing;
 mod transactions;
 mod wallets;
 
+use std::net::{Ipv4Addr, SocketAddr};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    response::Response,
+};
 use kms_signer::{Error, ErrorKind, KmsSigner, fake::FakeKms};
 
 /// A fake with one key, and a signer for it.
@@ -34,4 +44,24 @@ fn ours<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a Error {
 fn assert_kind(error: &(dyn std::error::Error + 'static), kind: ErrorKind) {
     let error = ours(error);
     assert_eq!(error.kind(), kind, "{error}");
+}
+
+/// Serves a fake over HTTP on loopback, in a thread with a runtime of its own, for as long as the process lives.
+fn serve(fake: &FakeKms) -> SocketAddr {
+    async fn answer(State(fake): State<FakeKms>, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        let bytes = to_bytes(body, 1 << 20).await.unwrap();
+        fake.handle(Request::from_parts(parts, bytes)).await.map(Body::from)
+    }
+    let (ready, address) = std::sync::mpsc::channel();
+    let app = Router::new().fallback(answer).with_state(fake.clone());
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+            ready.send(listener.local_addr().unwrap()).unwrap();
+            axum::serve(listener, app).await.unwrap();
+        });
+    });
+    address.recv().unwrap()
 }

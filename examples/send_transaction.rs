@@ -87,9 +87,7 @@ async fn sign(signer: KmsSigner, to: Address, value: U256) -> Outcome {
     if signed.signature().recover_address_from_prehash(&digest)? != sender {
         return Err("the signature does not recover to the signer".into());
     }
-    println!(
-        "signed for chain 1 with nonce 0, not sent (give --rpc-url to send)\n0x{}",
-        hex::encode(signed.encoded_2718())
-    );
+    println!("signed for chain {DEVELOPMENT_CHAIN} with nonce 0, not sent (give --rpc-url to send)");
+    println!("{}", hex::encode_prefixed(signed.encoded_2718()));
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! From the DER signature that KMS returns to the signature that Ethereum carries.
 //!
 //! KMS answers with a DER `Ecdsa-Sig-Value` (RFC 3279, section 2.2.3): random nonce, high S about half the time, and no
-//! recovery id. [`recover`] is the whole way, one step per file: [`der`] reads it, [`low_s`] normalises it (EIP-2),
-//! [`recovery`] verifies it against the known key and finds the y-parity in the same pass.
+//! recovery id. [`recover`] is the whole way, one step per file: `der` reads it, `low_s` normalises it (EIP-2),
+//! `recovery` verifies it against the known key and finds the y-parity in the same pass.
 
 mod der;
 mod low_s;

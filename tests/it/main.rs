@@ -6,6 +6,7 @@ mod chain_id;
 mod codes;
 mod connect;
 mod deadlines;
+mod examples;
 mod faults;
 mod features;
 mod layering;
@@ -14,6 +15,7 @@ mod redaction;
 mod roots;
 mod runtimes;
 mod signing;
+mod sockets;
 mod transactions;
 mod wallets;
 

@@ -1,0 +1,1 @@
+//! Tests of the crate without its feature `sso`; see `tests/`.

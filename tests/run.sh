@@ -30,6 +30,12 @@ for package in embed minimal no_sso pure; do
 done
 step cargo run --locked --quiet --example quickstart
 
+printf '\n== the crate without features needs no random numbers on wasm32\n'
+wasm=$(cargo tree --locked --no-default-features --edges normal --prefix none --target wasm32-unknown-unknown)
+if grep '^getrandom ' <<<"$wasm"; then
+    exit 1
+fi
+
 trap 'tests/stack.sh down' EXIT
 step tests/stack.sh up
 set -a

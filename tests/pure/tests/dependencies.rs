@@ -22,14 +22,6 @@ fn the_bare_core_needs_no_system() {
     }
 }
 
-/// There the operating system's random numbers are not to be had without a host's help.
-#[test]
-fn the_bare_core_needs_no_random_numbers_on_wasm() {
-    let all = tree(&["--target", "wasm32-unknown-unknown"]);
-    assert!(all.len() > 10, "{all:?}");
-    assert!(!all.iter().any(|name| name == "getrandom"), "{all:?}");
-}
-
 /// The names of the crates that the library without features is built from, itself first.
 fn tree(options: &[&str]) -> Vec<String> {
     let output = Command::new(env!("CARGO"))

@@ -1,0 +1,111 @@
+//! The result, as a Markdown table.
+
+use std::{fmt, time::Duration};
+
+use crate::measure::Spent;
+
+/// One line of the table. What a client does not do stays empty.
+pub(crate) struct Row {
+    name: String,
+    peer: Option<Samples>,
+    ours: Option<Samples>,
+    sdk: Option<Samples>,
+}
+
+impl Row {
+    pub(crate) fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), peer: None, ours: None, sdk: None }
+    }
+
+    pub(crate) fn peer(self, samples: Samples) -> Self {
+        Self { peer: Some(samples), ..self }
+    }
+
+    pub(crate) fn ours(self, samples: Samples) -> Self {
+        Self { ours: Some(samples), ..self }
+    }
+
+    pub(crate) fn sdk(self, samples: Samples) -> Self {
+        Self { sdk: Some(samples), ..self }
+    }
+
+    fn ratio(&self) -> Option<f64> {
+        Some(self.ours.as_ref()?.median() / self.peer.as_ref()?.median())
+    }
+}
+
+/// Values of one quantity in one unit, sorted.
+pub(crate) struct Samples(Vec<f64>);
+
+impl Samples {
+    pub(crate) fn one(value: usize) -> Self {
+        // Sizes and counts here are far below 2⁵³.
+        Self(vec![value as f64])
+    }
+
+    /// Microseconds of each signature.
+    pub(crate) fn micros_each(spent: &[Spent], quantity: fn(&Spent) -> Duration, signatures: usize) -> Self {
+        Self::sorted(spent.iter().map(|spent| quantity(spent).as_secs_f64() * 1e6 / signatures as f64))
+    }
+
+    pub(crate) fn millis(spent: &[Spent], quantity: fn(&Spent) -> Duration) -> Self {
+        Self::sorted(spent.iter().map(|spent| quantity(spent).as_secs_f64() * 1e3))
+    }
+
+    fn sorted(values: impl Iterator<Item = f64>) -> Self {
+        let mut values: Vec<_> = values.collect();
+        values.sort_by(f64::total_cmp);
+        Self(values)
+    }
+
+    /// The middle value, or the mean of the two in the middle.
+    fn median(&self) -> f64 {
+        let middle = |index: usize| self.0.get(index).copied().unwrap_or(f64::NAN);
+        let half = self.0.len() / 2;
+        if self.0.len().is_multiple_of(2) {
+            f64::midpoint(middle(half.saturating_sub(1)), middle(half))
+        } else {
+            middle(half)
+        }
+    }
+}
+
+/// The median, and the least and the greatest where there is more than one value.
+impl fmt::Display for Samples {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_slice() {
+            [value] => write!(f, "{value}"),
+            [least, .., greatest] => write!(f, "{} ({}–{})", short(self.median()), short(*least), short(*greatest)),
+            [] => Ok(()),
+        }
+    }
+}
+
+/// Three significant digits are more than such measurements repeat.
+fn short(value: f64) -> String {
+    match value {
+        100.0.. => format!("{value:.0}"),
+        10.0.. => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+pub(crate) fn print(rows: &[Row]) {
+    let header = ["median (min–max)", "alloy-signer-aws", "kms-signer", "kms-signer / alloy-signer-aws", "bare SDK"];
+    let lines: Vec<[String; 5]> = std::iter::once(header.map(str::to_owned)).chain(rows.iter().map(cells)).collect();
+    let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: [usize; 5] = std::array::from_fn(|column| width(column).unwrap_or_default());
+    for (number, line) in lines.iter().enumerate() {
+        let cells: Vec<_> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        println!("| {} |", cells.join(" | "));
+        if number == 0 {
+            println!("|{}|", widths.map(|width| "-".repeat(width + 2)).join("|"));
+        }
+    }
+}
+
+fn cells(row: &Row) -> [String; 5] {
+    let text = |samples: &Option<Samples>| samples.as_ref().map(ToString::to_string).unwrap_or_default();
+    let ratio = row.ratio().map(|ratio| format!("{ratio:.2}")).unwrap_or_default();
+    [row.name.clone(), text(&row.peer), text(&row.ours), ratio, text(&row.sdk)]
+}

@@ -21,6 +21,9 @@ step cargo clippy --workspace --all-features --all-targets --locked -- -D warnin
 for features in "" aws aws,network aws,eip712 connect sso,network fake-kms; do
     step cargo clippy --locked --no-default-features --features "$features" -- -D warnings
 done
+# The comparison with alloy-signer-aws has its own lock file, whose SDK is the oldest this crate allows.
+step cargo fmt --check --manifest-path benches/peers/Cargo.toml
+step cargo clippy --locked --manifest-path benches/peers/Cargo.toml --target-dir target/peers --all-targets --features full -- -D warnings
 step env RUSTDOCFLAGS="-D warnings" cargo doc --all-features --no-deps --locked
 
 step cargo test --locked

@@ -106,19 +106,19 @@ fn refuses_everything_else_and_says_why() {
         (format!("{ID}\r\n"), "white space"),
         ("relayer".to_owned(), "alias/"),
         ("Alias/relayer".to_owned(), "alias/"),
-        ("key/1234abcd".to_owned(), "no key reference"),
-        (format!("key/{ID}"), "no key reference"),
-        (format!("{{{ID}}}"), "no key reference"),
-        (ID.replace('-', ""), "no key reference"),
-        (ID.replace('a', "g"), "no key reference"),
-        (format!("{ID}-"), "no key reference"),
-        (format!("{ID}0"), "no key reference"),
-        (ID[1..].to_owned(), "no key reference"),
-        (ID.replace('a', "\u{430}"), "no key reference"),
+        ("key/1234abcd".to_owned(), "not a key reference"),
+        (format!("key/{ID}"), "not a key reference"),
+        (format!("{{{ID}}}"), "not a key reference"),
+        (ID.replace('-', ""), "not a key reference"),
+        (ID.replace('a', "g"), "not a key reference"),
+        (format!("{ID}-"), "not a key reference"),
+        (format!("{ID}0"), "not a key reference"),
+        (ID[1..].to_owned(), "not a key reference"),
+        (ID.replace('a', "\u{430}"), "not a key reference"),
         (format!("mrk-{ID}"), "multi-Region"),
         (MRK[..MRK.len() - 1].to_owned(), "multi-Region"),
         (format!("{MRK}0"), "multi-Region"),
-        (MRK.to_uppercase(), "no key reference"),
+        (MRK.to_uppercase(), "not a key reference"),
         ("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266".to_owned(), "looks like an address"),
         ("f39Fd6e51aad88F6F4ce6aB8827279cffFb92266".to_owned(), "looks like an address"),
         ("alias/".to_owned(), "1 to 250 characters"),
@@ -129,7 +129,7 @@ fn refuses_everything_else_and_says_why() {
         ("alias/relayer.1".to_owned(), "only letters"),
         ("alias/r\u{e9}layer".to_owned(), "only letters"),
         ("arn:".to_owned(), "partition"),
-        (format!("ARN:aws:kms:us-east-1:111122223333:key/{ID}"), "no key reference"),
+        (format!("ARN:aws:kms:us-east-1:111122223333:key/{ID}"), "not a key reference"),
         (format!("arn:azure:kms:us-east-1:111122223333:key/{ID}"), "partition"),
         (format!("arn:AWS:kms:us-east-1:111122223333:key/{ID}"), "partition"),
         (format!("arn:aws cn:kms:us-east-1:111122223333:key/{ID}"), "partition"),
@@ -178,7 +178,7 @@ fn a_key_arn_is_no_other_form() {
 
 #[test]
 fn names_the_length_of_what_is_too_long() {
-    for (length, why) in [(2048, "no key reference"), (2049, "2049 characters are too many")] {
+    for (length, why) in [(2048, "not a key reference"), (2049, "2049 characters are too many")] {
         let error = "r".repeat(length).parse::<KeyRef>().unwrap_err();
         assert_refusal(&error);
         assert!(error.to_string().contains(why), "{length}: {error}");

@@ -58,7 +58,8 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 /// | max attempts | 4 | the first one included |
 ///
 /// Loading credentials counts towards the operation timeout only: a role or a credential process may take longer than
-/// KMS takes to answer. For calls made through this client the three settings replace the SDK client's own operation timeout, attempt timeout and retry
+/// KMS takes to answer. (The SDK bounds it, too: on a client of your own, with retries off as here, by 6.2 s, unless you set its
+/// identity cache's `load_timeout`. The clients built here wait as long as the operation timeout.) For calls made through this client the three settings replace the SDK client's own operation timeout, attempt timeout and retry
 /// configuration. Its connect and read timeouts stay in force. Between attempts it pauses for up to 50 ms, doubling
 /// each time to at most 1 s, at random (full jitter), and it never pauses past the deadline.
 ///
@@ -69,7 +70,9 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 ///
 /// Current-thread and multi-thread runtimes serve alike, and one client may be used from several, also from blocking callers
 /// with a `block_on` per call. A pooled connection belongs to the runtime that opened it and ends with it; a call that
-/// meets such a connection is retried on a new one.
+/// meets such a connection is retried on a new one. Where a current-thread runtime stays alive and is not driven, nobody serves the
+/// connections it opened, and a call from another runtime that meets one waits for its attempt timeout first: give
+/// such a runtime a client of its own.
 ///
 /// A call that is dropped half-way leaves nothing behind. KMS may have made a signature by then; nobody gets it.
 /// To end a client in order, [`drain`](Self::drain) it.
@@ -163,13 +166,17 @@ impl KmsClient {
     /// # Errors
     ///
     /// [`ErrorKind::Timeout`] if calls were still under way at the deadline; they go on to their own.
+    /// [`ErrorKind::Config`] if no timer runs here; the client then goes on, too.
+    ///
+    /// Calls made through [`sdk`](Self::sdk) are neither counted nor stopped.
     pub async fn drain(&self, deadline: Duration) -> Result<()> {
         let Shared { timer, gate, .. } = &*self.0;
+        let sleep = timer.sleep().map_err(|error| error.with_operation(Operation::Drain))?;
         gate.close();
-        match select(pin!(gate.empty()), timer.sleep()?.sleep(deadline)).await {
+        match select(pin!(gate.empty()), sleep.sleep(deadline)).await {
             Either::Left(_) => Ok(()),
             Either::Right(_) => {
-                let message = format!("{} calls were still under way after {deadline:.1?}", gate.inside());
+                let message = format!("after {deadline:.1?} calls were still under way: {}", gate.inside());
                 Err(Error::new(ErrorKind::Timeout, Operation::Drain, message))
             }
         }
@@ -240,6 +247,7 @@ impl KmsClient {
         let mut number = 1;
         loop {
             let transmission = Transmission::default();
+            let limit = left().min(policy.attempt_timeout);
             let sending = send(attempt::settings(left(), sleep.clone(), transmission.clone()));
             let lasting = pin!(transmission.lasts(policy.attempt_timeout, sleep));
             let result = match select(sending, lasting).await {
@@ -250,7 +258,7 @@ impl KmsClient {
                 Ok(output) => return Ok(output),
                 Err(failure) => failure,
             };
-            let attempt = Attempt { transmitted: transmission.has_begun(), clock_corrected };
+            let attempt = Attempt { limit, transmitted: transmission.has_begun(), clock_corrected };
             let (error, retry) = classify::classify(failure, call, attempt, policy);
             may_have_signed |= error.may_have_signed();
             let error = error.with_attempts(number).with_may_have_signed(may_have_signed);

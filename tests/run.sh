@@ -7,6 +7,9 @@ cd "$(dirname "$0")/.."
 
 # No test asks the instance metadata service or anybody's account for credentials.
 export AWS_EC2_METADATA_DISABLED=true AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_REGION=us-east-1
+export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
+# Everything runs on loopback, which no proxy reaches.
+export NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost
 unset AWS_PROFILE AWS_ENDPOINT_URL AWS_ENDPOINT_URL_KMS AWS_SESSION_TOKEN KMS_KEY_ID
 # Behaviours that an emulator lacks end in a panic that is expected; its backtrace says nothing.
 export CARGO_TERM_COLOR=never RUST_BACKTRACE=0
@@ -45,4 +48,4 @@ set -a
 . target/stack/env
 set +a
 step cargo test --locked -p conformance \
-    --test conformance --test faults --test transactions --test vectors -- --include-ignored --nocapture
+    --test conformance --test examples --test faults --test transactions --test vectors -- --include-ignored --nocapture

@@ -10,10 +10,16 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-STACK=$PWD/target/stack
+STACK=$(pwd -P)/target/stack
 VENV=$STACK/venv
 RUN=$STACK/run
-ANVIL=$STACK/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil
+case "$(uname -sm)" in
+'Linux aarch64') ANVIL_BUILD=anvil-linux-arm64 ;;
+'Darwin arm64') ANVIL_BUILD=anvil-darwin-arm64 ;;
+'Darwin x86_64') ANVIL_BUILD=anvil-darwin-amd64 ;;
+*) ANVIL_BUILD=anvil-linux-amd64 ;;
+esac
+ANVIL=$STACK/node_modules/@foundry-rs/$ANVIL_BUILD/bin/anvil
 PYTHON_PACKAGES=('ministack==1.5.33' 'microburst==0.10.0' 'cryptography>=42')
 NPM_PACKAGES=('@foundry-rs/anvil@1.7.1' '@ethersproject/testcases@5.8.0')
 
@@ -26,14 +32,14 @@ die() {
 
 install() {
     local stamp=$STACK/installed wanted
-    wanted="${PYTHON_PACKAGES[*]} ${NPM_PACKAGES[*]}"
+    command -v python3 >/dev/null || die 'python3 is missing'
+    command -v npm >/dev/null || die 'npm is missing'
+    # A virtual environment belongs to its folder and its Python.
+    wanted="$STACK $(python3 --version) ${PYTHON_PACKAGES[*]} ${NPM_PACKAGES[*]}"
     if [ -x "$ANVIL" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         return
     fi
-    command -v python3 >/dev/null || die 'python3 is missing'
-    command -v npm >/dev/null || die 'npm is missing'
     mkdir -p "$STACK"
-    # A virtual environment left by another Python does not work; a new one costs seconds.
     rm -rf "$VENV" "$stamp"
     python3 -m venv "$VENV"
     "$VENV/bin/pip" install --quiet --disable-pip-version-check "${PYTHON_PACKAGES[@]}"
@@ -61,11 +67,12 @@ wait_for() {
 import os, sys, time, urllib.request
 
 pid, url, body = int(sys.argv[1]), sys.argv[2], (sys.argv[3:] or [None])[0]
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 request = urllib.request.Request(url, body and body.encode(), {"content-type": "application/json"})
 for _ in range(150):
     os.kill(pid, 0)
     try:
-        urllib.request.urlopen(request, timeout=5).close()
+        opener.open(request, timeout=5).close()
         sys.exit()
     except OSError:
         time.sleep(0.2)
@@ -85,7 +92,9 @@ ministack() {
 up() {
     down
     install
+    rm -rf "$RUN"
     mkdir -p "$RUN"
+    trap down INT TERM
     # A port can be taken between being found free and being used; then try others.
     local attempt
     for attempt in 1 2 3; do
@@ -94,7 +103,6 @@ up() {
             return
         fi
         down
-        mkdir -p "$RUN"
     done
     die 'the components did not start; see above'
 }
@@ -121,8 +129,9 @@ ETH_RPC_URL_PRAGUE=http://127.0.0.1:$prague
 ENV
 }
 
-command_of() {
-    cat "/proc/$1/cmdline" 2>/dev/null || ps -p "$1" -o command= 2>/dev/null || true
+# is_ours PID: whether it is still a process that we started. Ids are used again, and one that has ended has no command.
+is_ours() {
+    { tr '\0' ' ' <"/proc/$1/cmdline" || ps -p "$1" -o command=; } 2>/dev/null | grep --quiet --fixed-strings "$STACK"
 }
 
 down() {
@@ -130,18 +139,20 @@ down() {
     for file in "$RUN"/*.pid; do
         [ -e "$file" ] || continue
         pid=$(cat "$file")
-        # Only a process that is still the one we started: ids are used again.
-        if command_of "$pid" | grep --quiet --text --fixed-strings "$STACK"; then
+        if is_ours "$pid"; then
             kill "$pid" 2>/dev/null || true
-            for tries in $(seq 50); do
-                kill -0 "$pid" 2>/dev/null || break
-                sleep 0.1
-            done
+        fi
+        for tries in $(seq 50); do
+            is_ours "$pid" || break
+            sleep 0.1
+        done
+        if is_ours "$pid"; then
             kill -KILL "$pid" 2>/dev/null || true
         fi
         rm -f "$file"
     done
-    rm -rf "$RUN" "$STACK/env"
+    # The logs stay until the next `up`, for whoever looks for what went wrong.
+    rm -f "$STACK/env"
 }
 
 case "${1:-}" in

@@ -3,6 +3,7 @@
 //! Errors are classified by code. Throttling, access denial and most credential errors are not modelled by the SDK, so
 //! matching its variants would miss them.
 
+use core::time::Duration;
 use std::{
     error::Error as StdError,
     io,
@@ -38,6 +39,8 @@ pub(super) enum Retry {
 /// What the loop knows of the attempt that failed.
 #[derive(Clone, Copy)]
 pub(super) struct Attempt {
+    /// The time it had.
+    pub(super) limit: Duration,
     /// Its request reached transmission.
     pub(super) transmitted: bool,
     /// It was the one with the corrected clock.
@@ -123,20 +126,16 @@ fn unreadable(raw: &HttpResponse, failure: &(dyn StdError + 'static), call: Call
 
 fn timed_out(call: Call<'_>, attempt: Attempt, policy: &Policy) -> (Error, Retry) {
     if attempt.transmitted {
-        let limit = policy.attempt_timeout.min(policy.operation_timeout);
-        return retry_by_kind(Error::new(ErrorKind::Timeout, call.operation, format!("no answer within {limit:.1?}")));
+        let message = format!("no answer within {:.1?}", attempt.limit);
+        return retry_by_kind(Error::new(ErrorKind::Timeout, call.operation, message));
     }
-    let message = format!("no credentials within {:.1?}; nothing was sent", policy.operation_timeout);
+    let message = format!("no credentials within {:.1?}; this attempt sent nothing", policy.operation_timeout);
     let error = Error::new(ErrorKind::Credentials, call.operation, message).with_remedy(SLOW_CREDENTIALS);
     (error.with_retryable(true), Retry::AfterPause)
 }
 
 /// The request was given to the transport, and no answer came back.
 fn broken(connector: Option<&ConnectorError>, failure: &(dyn StdError + 'static), call: Call<'_>) -> (Error, Retry) {
-    #[cfg(feature = "connect")]
-    if let Some(no_roots) = find::<super::transport::NoRoots>(failure) {
-        return (Error::new(ErrorKind::Config, call.operation, no_roots.to_string()), Retry::No);
-    }
     // The outermost texts only say that a request failed.
     let message = connector.and_then(|error| error.source()).map_or_else(|| chain(failure), chain);
     let kind = match connector {
@@ -149,6 +148,11 @@ fn broken(connector: Option<&ConnectorError>, failure: &(dyn StdError + 'static)
 
 /// The client cannot send: it lacks credentials or a part, or a setting makes no sense.
 fn not_set_up(failure: &(dyn StdError + 'static), call: Call<'_>) -> Option<(Error, Retry)> {
+    // Both can be what a source of credentials met, too.
+    #[cfg(feature = "connect")]
+    if let Some(why) = super::transport::cannot_send(failure) {
+        return Some((Error::new(ErrorKind::Config, call.operation, why), Retry::No));
+    }
     if let Some(credentials) = find::<CredentialsError>(failure) {
         return Some(no_credentials(credentials, call));
     }
@@ -164,8 +168,10 @@ fn not_sent(failure: &(dyn StdError + 'static), call: Call<'_>) -> (Error, Retry
     (error.with_remedy("check how the client was built"), Retry::No)
 }
 
-const SLOW_CREDENTIALS: &str =
-    "check the source of the credentials (role, container, credential process), or raise the operation timeout";
+const SLOW_CREDENTIALS: &str = "check the source of the credentials (role, container, credential process), raise the \
+    operation timeout, and on a client of your own the identity cache's load_timeout";
+const FAILED_CREDENTIALS: &str =
+    "check the role, its trust policy and external id, or the credential process: what it says is above";
 const GIVE_CREDENTIALS: &str =
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile, or run where a role is attached";
 
@@ -204,8 +210,13 @@ fn no_credentials(credentials: &CredentialsError, call: Call<'_>) -> (Error, Ret
     let message = chain(credentials);
     let error = Error::new(ErrorKind::Credentials, call.operation, &message);
     match credentials {
-        CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_) => {
+        CredentialsError::ProviderTimedOut(_) => {
             (error.with_remedy(SLOW_CREDENTIALS).with_retryable(true), Retry::AfterPause)
+        }
+        // The provider retried by itself. What it could not reach may be back later; a refusal stays one.
+        CredentialsError::ProviderError(_) => {
+            let unreachable = find::<ConnectorError>(credentials).is_some();
+            (error.with_remedy(FAILED_CREDENTIALS).with_retryable(unreachable), Retry::No)
         }
         _ if message.contains("cargo feature") => {
             (error.with_remedy("for SSO and `aws login` sessions enable the feature `sso` of kms-signer"), Retry::No)
@@ -329,7 +340,7 @@ fn never_connected(failure: &(dyn StdError + 'static)) -> bool {
     })
 }
 
-fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+pub(super) fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
     sources(error).find_map(|error| error.downcast_ref())
 }
 

@@ -4,7 +4,7 @@ use core::{fmt, time::Duration};
 use std::panic::catch_unwind;
 
 use aws_config::{BehaviorVersion, Region};
-use aws_sdk_kms::config::Credentials;
+use aws_sdk_kms::config::{Credentials, IdentityCache};
 
 use super::{KmsClient, Policy, attempt::tokio_timer_runs, misconfigured, transport::Transport};
 use crate::{
@@ -145,9 +145,12 @@ impl KmsClientBuilder {
         if let Some(credentials) = self.credentials.clone() {
             loader = loader.credentials_provider(credentials);
         }
+        // Of its own accord the SDK gives up on slow credentials long before the operation timeout can be set to end.
+        let load_timeout = self.policy.operation_timeout.max(Duration::from_secs(10));
+        loader = loader.identity_cache(IdentityCache::lazy().load_timeout(load_timeout).build());
         let config = tokio::time::timeout(self.policy.operation_timeout, loader.load())
             .await
-            .map_err(|_| self.no_region_in_time())?;
+            .map_err(|_| self.not_loaded_in_time())?;
         if config.region().is_none_or(|region| region.as_ref().is_empty()) {
             return Err(self.no_region());
         }
@@ -186,11 +189,14 @@ impl KmsClientBuilder {
         })
     }
 
-    fn no_region_in_time(&self) -> Error {
-        let message = format!("no Region was found within {:.1?}", self.policy.operation_timeout);
-        Error::new(ErrorKind::Timeout, Operation::Connect, message).with_remedy(
-            "give region(..), a key ARN or AWS_REGION; with none of them the instance metadata service is asked",
-        )
+    fn not_loaded_in_time(&self) -> Error {
+        let message = format!("the configuration was not loaded within {:.1?}", self.policy.operation_timeout);
+        let error = Error::new(ErrorKind::Timeout, Operation::Connect, message);
+        error.with_remedy(if self.region.is_some() || self.key.is_some() {
+            "check the AWS configuration files"
+        } else {
+            "give region(..), a key ARN or AWS_REGION; without them the instance metadata service is asked"
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The one HTTP and TLS stack of clients built here: plain HTTP for emulators, TLS with the system's roots otherwise.
 
-use std::{error::Error as StdError, fmt, sync::OnceLock};
+use std::{error::Error as StdError, fmt, panic::AssertUnwindSafe, sync::OnceLock};
 
 use aws_smithy_http_client::{
     Builder, ConnectorBuilder,
@@ -15,6 +15,10 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
+
+use futures_util::FutureExt;
+
+use super::classify::find;
 
 /// Sends by the scheme of each request's URI, through the proxy of the environment where one is set.
 ///
@@ -64,13 +68,23 @@ struct ByScheme {
 impl HttpConnector for ByScheme {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         if request.uri().starts_with("http://") {
-            return self.http.call(request);
+            return guarded(self.http.call(request));
         }
         match &self.https {
-            Some(https) => https.call(request),
-            None => HttpConnectorFuture::ready(Err(ConnectorError::user(NoRoots.into()))),
+            Some(https) => guarded(https.call(request)),
+            None => HttpConnectorFuture::ready(Err(ConnectorError::user(CannotSend::NoRoots.into()))),
         }
     }
+}
+
+/// tokio panics where a runtime without I/O is to open a connection.
+fn guarded(answer: HttpConnectorFuture) -> HttpConnectorFuture {
+    HttpConnectorFuture::new(async move {
+        AssertUnwindSafe(answer)
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| Err(ConnectorError::user(CannotSend::NoIo.into())))
+    })
 }
 
 /// Whether the system's trust store has a certificate that can be used. Looked up once: a store does not appear while a
@@ -83,16 +97,27 @@ fn has_roots() -> bool {
     })
 }
 
-#[derive(Debug)]
-pub(super) struct NoRoots;
+/// Why this transport cannot send anything, found inside whatever the SDK wrapped around it.
+pub(super) fn cannot_send(failure: &(dyn StdError + 'static)) -> Option<String> {
+    find::<CannotSend>(failure).map(ToString::to_string)
+}
 
-impl fmt::Display for NoRoots {
+#[derive(Debug)]
+enum CannotSend {
+    NoRoots,
+    NoIo,
+}
+
+impl fmt::Display for CannotSend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "this machine has no CA root certificates, so no TLS connection can be trusted; \
-             install them (package ca-certificates) or name a bundle in SSL_CERT_FILE",
-        )
+        f.write_str(match self {
+            Self::NoRoots => {
+                "this machine has no CA root certificates, so no TLS connection can be trusted; \
+                 install them (package ca-certificates) or name a bundle in SSL_CERT_FILE"
+            }
+            Self::NoIo => "the tokio runtime has no I/O; build it with enable_io() or enable_all()",
+        })
     }
 }
 
-impl StdError for NoRoots {}
+impl StdError for CannotSend {}

@@ -10,6 +10,13 @@ use kms_signer::{
 
 use crate::{assert_kind, fake_and_signer};
 
+/// The generator of P-256 (SEC 2, section 2.4.2) as a SubjectPublicKeyInfo.
+const P256_SPKI: [u8; 91] = alloy_primitives::hex!(
+    "3059301306072a8648ce3d020106082a8648ce3d030107034200"
+    "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+    "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
+);
+
 #[tokio::test]
 async fn every_form_of_reference_leads_to_the_key() {
     let fake = FakeKms::new();
@@ -135,6 +142,8 @@ async fn answers_that_are_not_those_of_the_key_are_refused() {
         (Fault::key_id(""), ErrorKind::InvalidResponse),
         (Fault::garbage_body(), ErrorKind::InvalidResponse),
         (Fault::empty_body(), ErrorKind::InvalidResponse),
+        (Fault::bad_spki(vec![0x30, 0x00]), ErrorKind::InvalidPublicKey),
+        (Fault::bad_spki(P256_SPKI.to_vec()), ErrorKind::KeyUnsuitable),
     ];
     for (fault, kind) in cases {
         let case = format!("{fault:?}");

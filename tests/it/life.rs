@@ -82,6 +82,31 @@ fn several_runtimes_may_use_one_client_at_once() {
     assert!(fake.requests().len() > 50);
 }
 
+/// Nobody serves the connections of a runtime that stays alive and is not driven.
+#[test]
+fn a_connection_of_an_idle_runtime_costs_an_attempt_and_not_the_call() {
+    let idle = current_thread();
+    let (fake, signer) = connect(&idle);
+    let client = signer.client().clone().with_attempt_timeout(Duration::from_millis(300));
+    let signer = idle.block_on(KmsSigner::new(client, signer.key(), None)).unwrap();
+    sign(&idle, &signer);
+    sign(&current_thread(), &signer);
+    assert!(fake.requests().len() >= 4);
+    drop(idle);
+}
+
+#[test]
+fn a_runtime_without_io_is_an_error_that_says_so() {
+    let (_fake, signer) = connect(&multi_thread());
+    let without_io = Builder::new_current_thread().enable_time().build().unwrap();
+    let error = without_io.block_on(signer.sign_message(b"x")).unwrap_err();
+    assert_kind(&error, ErrorKind::Config);
+    assert!(error.to_string().contains("enable_io"), "{error}");
+    let error = without_io.block_on(KmsClient::from_env()).unwrap_err();
+    assert_kind(&error, ErrorKind::Config);
+    assert!(error.to_string().contains("enable_io"), "{error}");
+}
+
 #[test]
 fn dropped_calls_leave_nothing_behind() {
     let runtime = multi_thread();
@@ -133,6 +158,6 @@ async fn draining_ends_at_its_deadline() {
     let error = signer.client().drain(Duration::from_millis(100)).await.unwrap_err();
     assert_kind(&error, ErrorKind::Timeout);
     assert_eq!(error.operation(), Operation::Drain);
-    assert!(error.to_string().contains("1 calls"), "{error}");
+    assert!(error.to_string().contains("under way: 1"), "{error}");
     call.abort();
 }

@@ -5,6 +5,7 @@
 mod chain_id;
 mod codes;
 mod connect;
+mod credentials;
 mod deadlines;
 mod examples;
 mod faults;

@@ -28,9 +28,17 @@ pub const ACCOUNT_0: (B256, Address) = (
 
 pub struct Behaviour {
     pub name: &'static str,
-    /// KMSs that do otherwise, and what they do instead.
-    pub departs: &'static [(Kms, &'static str)],
+    /// KMSs that do otherwise.
+    pub departs: &'static [Departure],
     run: fn(Target) -> Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+pub struct Departure {
+    pub kms: Kms,
+    /// What it does instead.
+    pub how: &'static str,
+    /// What the behaviour's panic says then; another panic is a failure.
+    panic: &'static str,
 }
 
 pub enum Outcome {
@@ -42,30 +50,30 @@ pub enum Outcome {
 impl Behaviour {
     /// Runs it. A departure that no longer happens is a failure, so that the list stays true.
     pub async fn check(&self, target: &Target) -> Outcome {
-        let result = tokio::spawn((self.run)(target.clone())).await;
-        let departure = self.departs.iter().find(|(kms, _)| *kms == target.kms).map(|(_, how)| *how);
-        match (result, departure) {
-            (Ok(()), None) => Outcome::Holds,
-            (Ok(()), Some(how)) => Outcome::Fails(format!("it holds; the list says: {how}")),
-            (Err(_), Some(how)) => Outcome::Departs(how),
-            (Err(error), None) => Outcome::Fails(match error.try_into_panic() {
-                Ok(panic) => panic
-                    .downcast::<String>()
-                    .map(|text| *text)
-                    .or_else(|panic| panic.downcast::<&str>().map(|text| (*text).to_owned()))
-                    .unwrap_or_default(),
-                Err(error) => error.to_string(),
-            }),
+        let panic = tokio::spawn((self.run)(target.clone())).await.err().map(|error| match error.try_into_panic() {
+            Ok(panic) => panic
+                .downcast::<String>()
+                .map(|text| *text)
+                .or_else(|panic| panic.downcast::<&str>().map(|text| (*text).to_owned()))
+                .unwrap_or_default(),
+            Err(error) => error.to_string(),
+        });
+        let departure = self.departs.iter().find(|departure| departure.kms == target.kms);
+        match (panic, departure) {
+            (None, None) => Outcome::Holds,
+            (Some(panic), Some(departure)) if panic.contains(departure.panic) => Outcome::Departs(departure.how),
+            (None, Some(departure)) => Outcome::Fails(format!("it holds; the list says: {}", departure.how)),
+            (Some(panic), _) => Outcome::Fails(panic),
         }
     }
 }
 
 macro_rules! behaviours {
-    ($($name:literal: $run:ident $(, $kms:ident departs: $how:literal)*;)*) => {
+    ($($name:literal: $run:ident $(, $kms:ident departs: $how:literal, and panics: $panic:literal)*;)*) => {
         pub const BEHAVIOURS: &[Behaviour] = &[$(
             Behaviour {
                 name: $name,
-                departs: &[$((Kms::$kms, $how)),*],
+                departs: &[$(Departure { kms: Kms::$kms, how: $how, panic: $panic }),*],
                 run: |target| Box::pin($run(target)),
             },
         )*];
@@ -83,9 +91,9 @@ behaviours! {
     "a P-256 key is KeyUnsuitable": other_curve;
     "a symmetric key is KeyUnsuitable": other_usage;
     "connecting to a disabled key is KeyUnusable": connect_disabled,
-        Ministack departs: "GetPublicKey answers for a disabled key";
+        Ministack departs: "GetPublicKey answers for a disabled key", and panics: "`Result::unwrap_err()` on an `Ok`";
     "connecting to a key pending deletion is KeyUnusable": connect_pending_deletion,
-        Ministack departs: "GetPublicKey answers for a key pending deletion";
+        Ministack departs: "GetPublicKey answers for a key pending deletion", and panics: "`Result::unwrap_err()` on an `Ok`";
     "signing with a disabled key is KeyUnusable, and works once enabled": sign_disabled;
     "signing with a key pending deletion is KeyUnusable": sign_pending_deletion;
     "another Region than the ARN's is Config, before any request": other_region;
@@ -96,14 +104,14 @@ behaviours! {
     "preflight passes on a key that can sign": preflight;
     "preflight on a disabled key is KeyUnusable": preflight_disabled;
     "a dry run makes no signature": dry_run,
-        Ministack departs: "Sign ignores DryRun and signs";
+        Ministack departs: "Sign ignores DryRun and signs", and panics: "`Result::unwrap_err()` on an `Ok`";
     "the same digest gets another signature each time": fresh_nonces;
     "512 signatures: high and low S, both parities, each verified by libsecp256k1": many_signatures;
     "64 digests at once come back in order": stream;
     "an EIP-191 message recovers to the address": message;
     "EIP-712 typed data recovers to the address": typed_data;
     "an imported private key has its known address and signs": imported_key,
-        Fake departs: "it has no ImportKeyMaterial; FakeKms::import_key does the same in code";
+        Fake departs: "it has no ImportKeyMaterial; FakeKms::import_key does the same in code", and panics: "EXTERNAL";
 }
 
 async fn signs(signer: &KmsSigner) {
@@ -188,6 +196,7 @@ async fn other_usage(target: Target) {
 async fn connect_disabled(target: Target) {
     let arn = target.signing_key().await;
     target.sdk().disable_key().key_id(&arn).send().await.unwrap();
+    target.settle().await;
     let error = target.signer(arn).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::KeyUnusable, "{error}");
 }
@@ -195,6 +204,7 @@ async fn connect_disabled(target: Target) {
 async fn connect_pending_deletion(target: Target) {
     let arn = target.signing_key().await;
     target.sdk().schedule_key_deletion().key_id(&arn).pending_window_in_days(7).send().await.unwrap();
+    target.settle().await;
     let error = target.signer(arn).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::KeyUnusable, "{error}");
 }
@@ -203,8 +213,10 @@ async fn sign_disabled(target: Target) {
     let arn = target.signing_key().await;
     let signer = target.signer(&arn).await.unwrap();
     target.sdk().disable_key().key_id(&arn).send().await.unwrap();
+    target.settle().await;
     assert_eq!(sign_error(&signer).await, ErrorKind::KeyUnusable);
     target.sdk().enable_key().key_id(&arn).send().await.unwrap();
+    target.settle().await;
     signs(&signer).await;
 }
 
@@ -212,6 +224,7 @@ async fn sign_pending_deletion(target: Target) {
     let arn = target.signing_key().await;
     let signer = target.signer(&arn).await.unwrap();
     target.sdk().schedule_key_deletion().key_id(&arn).pending_window_in_days(7).send().await.unwrap();
+    target.settle().await;
     assert_eq!(sign_error(&signer).await, ErrorKind::KeyUnusable);
 }
 
@@ -247,6 +260,7 @@ async fn retargeted_alias(target: Target) {
     let alias = target.alias(&first).await;
     let signer = target.signer(&alias).await.unwrap();
     target.sdk().update_alias().alias_name(&alias).target_key_id(&second).send().await.unwrap();
+    target.settle().await;
     signs(&signer).await;
     assert_ne!(target.signer(&alias).await.unwrap().address(), signer.address());
 }
@@ -257,6 +271,7 @@ async fn retargeted_alias_as_given(target: Target) {
     let signer = KmsSigner::builder(target.sdk(), &alias).as_given().connect().await.unwrap();
     signs(&signer).await;
     target.sdk().update_alias().alias_name(&alias).target_key_id(&second).send().await.unwrap();
+    target.settle().await;
     assert_eq!(sign_error(&signer).await, ErrorKind::KeyChanged);
 }
 
@@ -269,6 +284,7 @@ async fn preflight_disabled(target: Target) {
     let arn = target.signing_key().await;
     let signer = target.signer(&arn).await.unwrap();
     target.sdk().disable_key().key_id(&arn).send().await.unwrap();
+    target.settle().await;
     let error = signer.preflight().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::KeyUnusable, "{error}");
 }

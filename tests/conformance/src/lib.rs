@@ -2,6 +2,7 @@
 
 pub mod behaviours;
 pub mod import;
+pub mod table;
 pub mod target;
 
 /// An address from the environment that `tests/stack.sh up` wrote, for instance `KMS_ENDPOINT`.

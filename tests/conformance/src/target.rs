@@ -1,8 +1,11 @@
 //! A KMS to run against: FakeKms, the ministack emulator, or AWS itself.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use kms_signer::{
@@ -26,6 +29,7 @@ pub struct Target {
     pub kms: Kms,
     sdk: Client,
     created: Arc<Mutex<Vec<String>>>,
+    aliases: Arc<Mutex<Vec<String>>>,
 }
 
 impl Target {
@@ -50,7 +54,7 @@ impl Target {
     }
 
     fn new(kms: Kms, sdk: Client) -> Self {
-        Self { kms, sdk, created: Arc::default() }
+        Self { kms, sdk, created: Arc::default(), aliases: Arc::default() }
     }
 
     pub fn sdk(&self) -> &Client {
@@ -71,7 +75,15 @@ impl Target {
         let created = request.description("kms-signer conformance test").send().await.unwrap();
         let arn = created.key_metadata().unwrap().arn().unwrap().to_owned();
         self.remember(&arn);
+        self.settle().await;
         arn
+    }
+
+    /// AWS shows a change after about a second, the others at once.
+    pub async fn settle(&self) {
+        if self.kms == Kms::Aws {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
     }
 
     pub(crate) fn remember(&self, arn: &str) {
@@ -83,11 +95,18 @@ impl Target {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("alias/conformance-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         self.sdk.create_alias().alias_name(&name).target_key_id(key).send().await.unwrap();
+        self.aliases.lock().unwrap().push(name.clone());
+        self.settle().await;
         name
     }
 
-    /// Schedules the deletion of every key that was created, in seven days, the shortest that KMS allows.
+    /// Deletes every alias that was created, and schedules the deletion of every key in seven days, the shortest that
+    /// KMS allows.
     pub async fn clean_up(&self) {
+        let aliases = std::mem::take(&mut *self.aliases.lock().unwrap());
+        for alias in aliases {
+            self.sdk.delete_alias().alias_name(alias).send().await.unwrap();
+        }
         let created = std::mem::take(&mut *self.created.lock().unwrap());
         for arn in created {
             // Behaviours leave keys in states that KMS does not delete again.

@@ -34,6 +34,7 @@ step cargo test --locked
 for package in embed minimal no_sso pure; do
     step cargo test --locked -p "$package"
 done
+step cargo test --locked -p conformance --test tls
 step cargo run --locked --quiet --example quickstart
 
 printf '\n== the crate without features needs no random numbers on wasm32\n'

@@ -5,7 +5,7 @@ use std::{error::Error as StdError, fmt, panic::AssertUnwindSafe, sync::OnceLock
 use aws_smithy_http_client::{
     Builder, ConnectorBuilder,
     proxy::ProxyConfig,
-    tls::{Provider, rustls_provider::CryptoMode},
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::{
     http::{
@@ -15,7 +15,7 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
-
+use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::FutureExt;
 
 use super::classify::find;
@@ -33,28 +33,38 @@ pub(super) struct Transport {
 impl Transport {
     pub(super) fn new() -> Self {
         let http = Builder::new().build_with_connector_fn(|settings, components| {
-            let mut builder = ConnectorBuilder::default();
-            builder.set_connector_settings(settings.cloned());
-            builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-            builder.set_proxy_config(Some(ProxyConfig::from_env()));
-            builder.build_http()
+            configure(ConnectorBuilder::default(), settings, components).build_http()
         });
         let https = Builder::new().build_with_connector_fn(|settings, components| {
-            let mut builder = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
-            builder.set_connector_settings(settings.cloned());
-            builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
-            builder.set_proxy_config(Some(ProxyConfig::from_env()));
+            let builder = ConnectorBuilder::default().tls_provider(Provider::Rustls(CryptoMode::AwsLc));
+            let mut builder = configure(builder, settings, components);
+            let roots = roots().cloned().unwrap_or_else(TrustStore::empty);
+            if let Ok(context) = TlsContext::builder().with_trust_store(roots).build() {
+                builder.set_tls_context(context);
+            }
             builder.build()
         });
         Self { http, https }
     }
 }
 
+/// What the SDK's own client takes over from the configuration and the environment.
+fn configure<Tls>(
+    mut builder: ConnectorBuilder<Tls>,
+    settings: Option<&HttpConnectorSettings>,
+    components: Option<&RuntimeComponents>,
+) -> ConnectorBuilder<Tls> {
+    builder.set_connector_settings(settings.cloned());
+    builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+    builder.set_proxy_config(Some(ProxyConfig::from_env()));
+    builder
+}
+
 impl HttpClient for Transport {
     fn http_connector(&self, settings: &HttpConnectorSettings, components: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(ByScheme {
             http: self.http.http_connector(settings, components),
-            https: has_roots().then(|| self.https.http_connector(settings, components)),
+            https: roots().map(|_| self.https.http_connector(settings, components)),
         })
     }
 }
@@ -87,14 +97,23 @@ fn guarded(answer: HttpConnectorFuture) -> HttpConnectorFuture {
     })
 }
 
-/// Whether the system's trust store has a certificate that can be used. Looked up once: a store does not appear while a
-/// process runs.
-fn has_roots() -> bool {
-    static FOUND: OnceLock<bool> = OnceLock::new();
-    *FOUND.get_or_init(|| {
-        let store = rustls_native_certs::load_native_certs();
-        store.certs.iter().any(|certificate| webpki::anchor_from_trusted_cert(certificate).is_ok())
-    })
+/// The system's CA roots, those of them that can be used; none if there are none. Loaded once: a store does not appear
+/// while a process runs.
+fn roots() -> Option<&'static TrustStore> {
+    static ROOTS: OnceLock<Option<TrustStore>> = OnceLock::new();
+    ROOTS
+        .get_or_init(|| {
+            // The SDK takes roots as PEM, and takes for granted that each can be used.
+            let store = rustls_native_certs::load_native_certs();
+            let usable = store.certs.iter().filter(|der| webpki::anchor_from_trusted_cert(der).is_ok());
+            let pem: String = usable.map(|der| pem(der)).collect();
+            (!pem.is_empty()).then(|| TrustStore::empty().with_pem_certificate(pem))
+        })
+        .as_ref()
+}
+
+fn pem(der: &[u8]) -> String {
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(der))
 }
 
 /// Why this transport cannot send anything, found inside whatever the SDK wrapped around it.

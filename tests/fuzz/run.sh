@@ -3,7 +3,8 @@
 # compiler, for libFuzzer itself. Prints a line for each target and fails if one found something.
 #
 # It starts from seeds/<target>/ and from the corpus of earlier runs, which stays under target/fuzz/ with the logs and
-# the inputs that were found. What is found becomes a test beside those of the file that was wrong.
+# the inputs that were found; target/fuzz/<host>/release/<target> FILE runs one of them again. What is found becomes a
+# test beside those of the file that was wrong.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -43,7 +44,8 @@ export RUSTFLAGS="-Cpasses=sancov-module \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
     -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares"
-out=$PWD/../../target/fuzz
+export RUST_BACKTRACE=0
+out=$(cd ../.. && pwd)/target/fuzz
 cargo build --locked --quiet --release --bins --target "$host" --target-dir "$out"
 
 # The last number in the log behind what the pattern says.
@@ -62,7 +64,8 @@ for target in "${targets[@]}"; do
         "$(last stat::number_of_executed_units:)" "$(last stat::average_exec_per_sec:)" "$(last '#.* cov:')" "$outcome"
     if [[ $outcome == FINDING ]]; then
         status=1
-        tail -n 40 "$out/$target.log" | sed 's/^/    /'
+        grep -a -A 3 -e ' panicked at ' -e '^==[0-9]*== ERROR' -e 'Test unit written' "$out/$target.log" |
+            cut -c 1-300 | sed 's/^/    /'
     fi
 done
 exit "$status"

@@ -2,7 +2,7 @@
 //! a code and a message. It logs each of them.
 //!
 //! Input: requests, separated by a zero byte. The first line of one is `<method> <X-Amz-Target> [<X-Amz-Date>
-//! [<Content-Type>]]`, the rest is its body, in which `$KEY` is the id of the newest key. The clock stands.
+//! [<Content-Type>]]`, the rest is its body, in which `$KEY` is the id of the newest key. The clock starts at `NOW`.
 
 #![no_main]
 
@@ -64,7 +64,7 @@ fn request(text: &[u8], key: &str) -> Option<Request<Bytes>> {
 fn check(response: &Response<Bytes>) -> Map<String, Value> {
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
     assert_eq!(header("content-type"), Some(AWS_JSON));
-    assert_eq!(header("date"), Some("Tue, 14 Jul 2026 10:15:00 GMT"));
+    assert!(header("date").is_some_and(|date| date.starts_with("Tue, 14 Jul 2026 10:15:")));
     assert_eq!(header("x-amzn-requestid").map(str::len), Some(36));
 
     let body = response.body();

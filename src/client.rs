@@ -169,6 +169,17 @@ impl KmsClient {
     /// [`ErrorKind::Config`] if no timer runs here; the client then goes on, too.
     ///
     /// Calls made through [`sdk`](Self::sdk) are neither counted nor stopped.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # use core::time::Duration;
+    /// # use kms_signer::{ErrorKind, KmsSigner, fake::FakeKms};
+    /// # let fake = FakeKms::new();
+    /// # let signer = KmsSigner::new(fake.client(), fake.create_key()?, None).await?;
+    /// signer.client().drain(Duration::from_secs(5)).await?;
+    /// assert_eq!(signer.preflight().await.unwrap_err().kind(), ErrorKind::Other);
+    /// # Ok::<_, kms_signer::Error>(()) }).unwrap();
+    /// ```
     pub async fn drain(&self, deadline: Duration) -> Result<()> {
         let Shared { timer, gate, .. } = &*self.0;
         let sleep = timer.sleep().map_err(|error| error.with_operation(Operation::Drain))?;

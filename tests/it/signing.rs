@@ -1,11 +1,14 @@
 //! Messages, typed data, many digests; aliases; what is asked of KMS for each.
 
+use std::time::Duration;
+
 use alloy_primitives::{B256, U256, address, b256, eip191_hash_message, keccak256};
 use alloy_signer::Signer;
 use alloy_sol_types::{SolStruct, eip712_domain, sol};
 use futures_util::StreamExt;
 use kms_signer::{
     ErrorKind, KmsSigner,
+    aws_sdk_kms::types::{KeySpec, KeyUsageType},
     fake::{FakeKms, Fault},
     signature::{V, to_eth_bytes},
 };
@@ -129,6 +132,47 @@ async fn many_digests_come_back_in_order_with_the_failure_of_one_among_them() {
         }
     }
     assert_eq!(failed, 1);
+}
+
+#[tokio::test]
+async fn of_many_digests_a_bounded_number_is_under_way() {
+    let (fake, signer) = fake_and_signer().await;
+    fake.inject(Fault::stall().on("Sign").forever());
+    let mut signatures = Box::pin(signer.sign_hashes(std::iter::repeat_n(B256::ZERO, 100)));
+    assert!(tokio::time::timeout(Duration::from_millis(300), signatures.next()).await.is_err());
+    assert_eq!(fake.requests().iter().filter(|request| request.operation() == "Sign").count(), 32);
+}
+
+#[tokio::test]
+async fn a_replica_of_a_multi_region_key_may_answer() {
+    let fake = FakeKms::new();
+    let created = fake
+        .client()
+        .create_key()
+        .key_spec(KeySpec::EccSecgP256K1)
+        .key_usage(KeyUsageType::SignVerify)
+        .multi_region(true)
+        .send()
+        .await
+        .unwrap();
+    let arn = created.key_metadata().unwrap().arn().unwrap().to_owned();
+    let signer = KmsSigner::new(fake.client(), &arn, None).await.unwrap();
+    fake.inject(Fault::key_id(&arn.replace("us-east-1", "eu-west-1")));
+    signer.sign_message(b"x").await.unwrap();
+    assert_eq!(signer.key().as_ref(), arn, "requests go on to the key that was given");
+
+    fake.inject(Fault::key_id(&arn.replace("111122223333", "999999999999")));
+    assert_kind(&signer.sign_message(b"x").await.unwrap_err(), ErrorKind::KeyChanged);
+}
+
+#[tokio::test]
+async fn an_alias_arn_leads_to_no_key_of_another_account() {
+    let fake = FakeKms::new();
+    let key = fake.create_key().unwrap();
+    fake.alias("alias/relayer", &key).unwrap();
+    let alias = format!("arn:aws:kms:us-east-1:{}:alias/relayer", key.account());
+    fake.inject(Fault::key_id(&key.as_ref().replace(key.account(), "999999999999")));
+    assert_kind(&KmsSigner::new(fake.client(), alias, None).await.unwrap_err(), ErrorKind::KeyChanged);
 }
 
 #[tokio::test]

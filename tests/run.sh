@@ -44,7 +44,20 @@ if grep '^getrandom ' <<<"$wasm"; then
     exit 1
 fi
 
-trap 'tests/stack.sh down' EXIT
+# Ends the components, whatever happened, and fails if one of them outlives that.
+stop() {
+    local status=$? pid pids
+    pids=$(cat target/stack/run/*.pid 2>/dev/null) || true
+    tests/stack.sh down
+    for pid in $pids; do
+        if grep --quiet . "/proc/$pid/cmdline" 2>/dev/null; then
+            echo "process $pid is still running" >&2
+            status=1
+        fi
+    done
+    exit "$status"
+}
+trap stop EXIT
 step tests/stack.sh up
 set -a
 . target/stack/env

@@ -130,8 +130,11 @@ ENV
 }
 
 # is_ours PID: whether it is still a process that we started. Ids are used again, and one that has ended has no command.
+# No pipe into grep here: under pipefail, whoever writes into it may be told of its early end, and the answer is wrong.
 is_ours() {
-    { tr '\0' ' ' <"/proc/$1/cmdline" || ps -p "$1" -o command=; } 2>/dev/null | grep --quiet --fixed-strings "$STACK"
+    local command
+    command=$({ tr '\0' ' ' <"/proc/$1/cmdline" || ps -p "$1" -o command=; } 2>/dev/null) || return 1
+    [[ $command == *"$STACK"* ]]
 }
 
 down() {

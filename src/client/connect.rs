@@ -125,8 +125,9 @@ impl KmsClientBuilder {
     /// - [`ErrorKind::Config`]: no Region anywhere, `region` and `for_key` contradict each other, the endpoint is no URL, or no
     ///   tokio runtime with timer and I/O is running. (The last is found by catching a panic of tokio's, which a program built
     ///   with `panic = "abort"` does not survive.)
-    /// - [`ErrorKind::Timeout`]: the Region was asked of the instance metadata service, which did not answer in time.
-    /// - [`ErrorKind::InvalidKeyRef`]: what `for_key` was given is no key reference.
+    /// - [`ErrorKind::Timeout`]: the configuration was not loaded within the operation timeout, for instance because the
+    ///   Region was asked of the instance metadata service.
+    /// - [`ErrorKind::InvalidKeyRef`]: what `for_key` was given is not a key reference.
     pub async fn build(self) -> Result<KmsClient> {
         tokio_timer_runs()?;
         tokio_io_runs()?;

@@ -8,6 +8,7 @@ mod classify;
 #[cfg(feature = "connect")]
 mod connect;
 mod gate;
+mod limit;
 #[cfg(feature = "connect")]
 mod transport;
 

@@ -101,7 +101,7 @@ impl Pace {
             return;
         }
         let is_telling = self.counts.current(now).sent >= TELLING;
-        let (sent, served) = self.counts.per_second(now);
+        let (sent, served) = self.counts.per_second(now.duration_since(sent), now);
         let current = self.learned.as_ref().map_or(sent, |learned| learned.rate).min(self.ceiling.unwrap_or(f64::MAX));
         let given = if is_telling { served * HEADROOM } else { current * 0.85 };
         let rate = given.clamp(current * 0.5, current * HEADROOM).clamp(LOWEST_RATE, HIGHEST_RATE);
@@ -150,15 +150,17 @@ impl Counts {
         &mut self.now
     }
 
-    /// Requests sent and served per second.
-    fn per_second(&mut self, now: Instant) -> (f64, f64) {
+    /// Requests sent and served per second. The first answer came `lag` after the first request.
+    fn per_second(&mut self, lag: Duration, now: Instant) -> (f64, f64) {
         let Tally { sent, served } = *self.current(now);
-        let span = now.duration_since(self.begun).max(SHORTEST_SPAN);
-        let (before, span) = match self.before {
-            Some(before) => (before, span + WINDOW),
-            None => (Tally::default(), span),
+        let span = now.duration_since(self.begun);
+        let (before, sending, serving) = match self.before {
+            Some(before) => (before, span + WINDOW, span + WINDOW),
+            None => (Tally::default(), span, span.saturating_sub(lag)),
         };
-        let per_second = |count: u32, before: u32| (f64::from(count) + f64::from(before)) / span.as_secs_f64();
-        (per_second(sent, before.sent), per_second(served, before.served))
+        let per_second = |count: u32, before: u32, span: Duration| {
+            (f64::from(count) + f64::from(before)) / span.max(SHORTEST_SPAN).as_secs_f64()
+        };
+        (per_second(sent, before.sent, sending), per_second(served, before.served, serving))
     }
 }

@@ -1,45 +1,47 @@
-//! `KmsClient`: an SDK client with a deadline on every call and one owner of retries.
+//! `KmsClient`: an SDK client with a deadline on every call, one owner of retries, limits, and other Regions to turn to.
 //!
-//! A call is a loop over attempts; an attempt is one attempt of the SDK, whose own retries are off for our calls. The
+//! A call is a loop over attempts (`call`); an attempt is one attempt of the SDK, whose own retries are off for our calls. The
 //! whole loop lies within the operation timeout.
 
 mod attempt;
+mod call;
 mod classify;
 #[cfg(feature = "connect")]
 mod connect;
 mod gate;
 mod limit;
+mod regions;
 #[cfg(feature = "connect")]
 mod transport;
 
-use core::{
-    fmt,
-    future::Future,
-    pin::{Pin, pin},
-    time::Duration,
-};
+use core::{fmt, pin::pin, time::Duration};
 use std::sync::Arc;
 
 use alloy_primitives::B256;
 use aws_sdk_kms::{
-    config,
+    Client,
     config::AsyncSleep,
-    error::{ProvideErrorMetadata, SdkError},
-    operation::{get_public_key::GetPublicKeyOutput, sign::SignOutput},
+    error::ProvideErrorMetadata,
+    operation::{RequestId, get_public_key::GetPublicKeyOutput, sign::SignOutput},
     primitives::Blob,
     types::{MessageType, SigningAlgorithmSpec},
 };
 use futures_util::future::{Either, select};
-use tokio::time::Instant;
 
 #[cfg(feature = "connect")]
 pub use self::connect::KmsClientBuilder;
 use self::{
-    attempt::{Timer, Transmission},
-    classify::{Attempt, Retry, SdkResult},
+    attempt::Timer,
+    call::{Call, Exchange, Run, Sending},
     gate::Gate,
+    limit::Limits,
+    regions::{Places, Regions},
 };
-use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::{
+    error::{Error, ErrorKind, Operation, Result},
+    key_ref::KeyRef,
+    observe::Observer,
+};
 
 /// A client of AWS KMS for signers: an SDK client, a deadline on every call, and retries that fit signing.
 ///
@@ -56,13 +58,36 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 /// |---|---|---|
 /// | operation timeout | 10 s | one call with all its attempts and pauses |
 /// | attempt timeout | 5 s | one request, from its transmission on |
-/// | max attempts | 4 | the first one included |
+/// | max attempts | 4 | the first one included; throttled ones are not counted, except with 1, where nothing is tried again |
 ///
 /// Loading credentials counts towards the operation timeout only: a role or a credential process may take longer than
 /// KMS takes to answer. (The SDK bounds it, too: on a client of your own, with retries off as here, by 6.2 s, unless you set its
 /// identity cache's `load_timeout`. The clients built here wait as long as the operation timeout.) For calls made through this client the three settings replace the SDK client's own operation timeout, attempt timeout and retry
 /// configuration. Its connect and read timeouts stay in force. Between attempts it pauses for up to 50 ms, doubling
 /// each time to at most 1 s, at random (full jitter), and it never pauses past the deadline.
+///
+/// # Limits
+///
+/// | setting | default | |
+/// |---|---|---|
+/// | max in flight | 64 | requests under way at a time; over HTTP/1.1 as many connections |
+/// | max queued | 10,000 | calls that may wait for their turn |
+/// | requests per second | none | |
+///
+/// They hold for all clones and all signers of a client, in each Region by itself, for signing by itself and for everything else by itself,
+/// as KMS's quotas do. Calls go strictly first in, first out; one that tries again goes before all that came after it. A call
+/// that finds the queue full fails at once with [`ErrorKind::Throttled`], and so does one that cannot be let out before its deadline.
+///
+/// When KMS throttles, whatever the settings, the queue slows down to what KMS gives and then tries for more, slowly at first. A
+/// throttled request was not carried out; it waits at the front of the queue, until the deadline.
+///
+/// # Regions
+///
+/// A client may have other Regions to turn to with [`with_failover_client`](Self::with_failover_client), for signers of multi-Region keys
+/// (`mrk-…`). Calls go to the first Region. When it does not answer, or answers that it cannot serve, the next one is asked at once, and the failed
+/// one is left for a second, then for twice as long each time, to at most 30 s; then one call tries it again. A Region that
+/// throttles is not left, and neither is one that refuses: a key that was disabled in the first Region signs in no other.
+/// With [`with_hedge_after`](Self::with_hedge_after) a second Region is asked when the first one is slow.
 ///
 /// # Runtimes
 ///
@@ -93,10 +118,11 @@ pub struct KmsClient(Arc<Shared>);
 
 #[derive(Clone)]
 struct Shared {
-    sdk: aws_sdk_kms::Client,
+    regions: Regions,
     timer: Timer,
     policy: Policy,
     gate: Gate,
+    observer: Option<Arc<dyn Observer>>,
 }
 
 /// How long a call may take and how often it may try.
@@ -105,41 +131,46 @@ struct Policy {
     operation_timeout: Duration,
     attempt_timeout: Duration,
     max_attempts: u32,
-}
-
-impl Policy {
-    /// An attempt with less time than this would end as a timeout and hide what the one before was told.
-    fn shortest_attempt(&self) -> Duration {
-        (self.operation_timeout / 20).min(Duration::from_millis(100))
-    }
+    hedge_after: Option<Duration>,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { operation_timeout: Duration::from_secs(10), attempt_timeout: Duration::from_secs(5), max_attempts: 4 }
+        Self {
+            operation_timeout: Duration::from_secs(10),
+            attempt_timeout: Duration::from_secs(5),
+            max_attempts: 4,
+            hedge_after: None,
+        }
     }
 }
 
-/// What an error says about the call.
+/// Which of a client's Regions a call may go to.
 #[derive(Clone, Copy)]
-struct Call<'a> {
-    operation: Operation,
-    key: &'a str,
-    /// Whether a request that was transmitted and not refused may have made a signature.
-    signs: bool,
+pub(crate) enum Where {
+    /// Any, in order of preference.
+    Any,
+    /// The first Region only.
+    First,
+    /// The one at this place only, once.
+    Once(usize),
 }
-
-type Sending<O, E> = Pin<Box<dyn Future<Output = SdkResult<O, E>> + Send>>;
 
 impl KmsClient {
     /// The SDK client underneath, for calls this crate does not make. They keep that client's own settings.
-    pub fn sdk(&self) -> &aws_sdk_kms::Client {
-        &self.0.sdk
+    /// With several Regions it is the first one's.
+    pub fn sdk(&self) -> &Client {
+        &self.0.regions.first.sdk
     }
 
-    /// The Region requests go to, if one is set.
+    /// The Region requests go to, if one is set. With several Regions it is the first one.
     pub fn region(&self) -> Option<&str> {
-        self.0.sdk.config().region().map(AsRef::as_ref)
+        self.0.regions.first.name()
+    }
+
+    /// The Regions requests go to, in order of preference. One without a name is left out.
+    pub fn regions(&self) -> impl Iterator<Item = &str> {
+        self.0.regions.all().filter_map(|region| region.name())
     }
 
     /// Bounds a call with all its attempts and pauses. The default is 10 s.
@@ -155,9 +186,64 @@ impl KmsClient {
     }
 
     /// Bounds the number of attempts, the first one included. The default is 4; 0 is taken as 1.
+    ///
+    /// Throttled attempts are not counted: they wait for their turn again until the deadline. With 1 nothing is tried again.
     #[must_use]
     pub fn with_max_attempts(self, attempts: u32) -> Self {
         self.with_policy(|policy| policy.max_attempts = attempts.max(1))
+    }
+
+    /// Bounds the requests let out per second. There is no bound by default; 0 is taken as 1.
+    ///
+    /// The client that is returned has new queues, which only its own clones share.
+    #[must_use]
+    pub fn with_requests_per_second(self, requests: u32) -> Self {
+        self.with_limits(|limits| limits.requests_per_second = Some(requests.max(1)))
+    }
+
+    /// Bounds the requests under way at a time. The default is 64; 0 is taken as 1.
+    ///
+    /// The client that is returned has new queues, which only its own clones share.
+    #[must_use]
+    pub fn with_max_in_flight(self, requests: u32) -> Self {
+        self.with_limits(|limits| limits.max_in_flight = requests.max(1))
+    }
+
+    /// Bounds the calls that wait for their turn. The default is 10,000; with 0 a call that cannot go at once fails.
+    ///
+    /// The client that is returned has new queues, which only its own clones share.
+    #[must_use]
+    pub fn with_max_queued(self, calls: u32) -> Self {
+        self.with_limits(|limits| limits.max_queued = calls)
+    }
+
+    /// Adds a Region to turn to when those before it fail: an SDK client for it, used as it is. Signers of this client need
+    /// multi-Region keys (`mrk-…`) with a replica in that Region.
+    ///
+    /// The caller needs the same actions on the replica as on the key: policies, grants, aliases and states are each Region's own.
+    #[must_use]
+    pub fn with_failover_client(mut self, sdk: impl Into<Client>) -> Self {
+        Arc::make_mut(&mut self.0).regions.add(sdk.into());
+        self
+    }
+
+    /// Asks the next Region, too, when an attempt has taken this long, and takes the first good answer. Off by default.
+    ///
+    /// A call may then cost two requests, and KMS make two signatures, of which the caller gets one. Needs a second Region.
+    #[must_use]
+    pub fn with_hedge_after(self, delay: Duration) -> Self {
+        self.with_policy(|policy| policy.hedge_after = Some(delay))
+    }
+
+    /// Tells this observer of every call. It takes the place of an earlier one.
+    #[must_use]
+    pub fn with_observer(self, observer: impl Observer) -> Self {
+        self.with_shared_observer(Some(Arc::new(observer)))
+    }
+
+    fn with_shared_observer(mut self, observer: Option<Arc<dyn Observer>>) -> Self {
+        Arc::make_mut(&mut self.0).observer = observer;
+        self
     }
 
     /// Ends the client: no call is let in any more, here or on a clone, and those under way get until the deadline.
@@ -199,17 +285,52 @@ impl KmsClient {
         self
     }
 
+    fn with_limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        let shared = Arc::make_mut(&mut self.0);
+        let mut limits = shared.regions.first.limits();
+        change(&mut limits);
+        shared.regions = shared.regions.limited(limits);
+        self
+    }
+
+    /// How many requests of one kind are under way at most.
+    pub(crate) fn max_in_flight(&self) -> usize {
+        self.0.regions.first.limits().max_in_flight as usize
+    }
+
+    pub(crate) fn region_count(&self) -> usize {
+        self.0.regions.len()
+    }
+
+    pub(crate) fn region_at(&self, place: usize) -> Option<&str> {
+        self.0.regions.at(place).name()
+    }
+
     /// `GetPublicKey` of a key, by any of its references.
-    pub(crate) async fn get_public_key(&self, key: &str, grant_tokens: &[String]) -> Result<GetPublicKeyOutput> {
-        let call = Call { operation: Operation::GetPublicKey, key, signs: false };
-        let request = self.0.sdk.get_public_key().key_id(key).set_grant_tokens(non_empty(grant_tokens));
-        self.call(call, |settings| Box::pin(request.clone().customize().config_override(settings).send())).await
+    pub(crate) async fn get_public_key<T>(
+        &self,
+        key: &KeyRef,
+        grant_tokens: &[String],
+        place: Where,
+        read: impl Fn(GetPublicKeyOutput) -> Result<T>,
+    ) -> Result<T> {
+        let send = |sdk: &Client, key: &str, settings| -> Sending<_, _> {
+            let request = sdk.get_public_key().key_id(key).set_grant_tokens(non_empty(grant_tokens));
+            Box::pin(request.customize().config_override(settings).send())
+        };
+        self.call(Operation::GetPublicKey, key, false, place, Exchange { send, read }).await
     }
 
     /// `Sign` of a 32-byte digest with `ECDSA_SHA_256`. KMS signs the digest as it is, whatever hash made it.
-    pub(crate) async fn sign_digest(&self, key: &str, digest: &B256, grant_tokens: &[String]) -> Result<SignOutput> {
-        let call = Call { operation: Operation::Sign, key, signs: true };
-        self.sign(call, digest, grant_tokens, false).await
+    pub(crate) async fn sign_digest<T>(
+        &self,
+        key: &KeyRef,
+        digest: &B256,
+        grant_tokens: &[String],
+        read: impl Fn(SignOutput) -> Result<T>,
+    ) -> Result<T> {
+        let exchange = Exchange { send: sign(digest, grant_tokens, false), read };
+        self.call(Operation::Sign, key, true, Where::Any, exchange).await
     }
 
     /// `Sign` with `DryRun`: whether this caller could sign, without a signature.
@@ -217,26 +338,12 @@ impl KmsClient {
     /// KMS answers a dry run that would have succeeded with `DryRunOperationException`. Emulators that ignore the
     /// parameter answer with a signature of 32 zero bytes, which says the same and is worth nothing: anybody can make a
     /// signature of zero for any key.
-    pub(crate) async fn sign_dry_run(&self, key: &str, grant_tokens: &[String]) -> Result<()> {
-        let call = Call { operation: Operation::Sign, key, signs: false };
-        match self.sign(call, &B256::ZERO, grant_tokens, true).await {
+    pub(crate) async fn sign_dry_run(&self, key: &KeyRef, grant_tokens: &[String], place: Where) -> Result<()> {
+        let exchange = Exchange { send: sign(&B256::ZERO, grant_tokens, true), read: |_| Ok(()) };
+        match self.call(Operation::Sign, key, false, place, exchange).await {
             Err(error) if error.code() != Some(classify::DRY_RUN_SUCCEEDED) => Err(error),
             _ => Ok(()),
         }
-    }
-
-    async fn sign(&self, call: Call<'_>, digest: &B256, grant_tokens: &[String], dry_run: bool) -> Result<SignOutput> {
-        let request = self
-            .0
-            .sdk
-            .sign()
-            .key_id(call.key)
-            .message(Blob::new(digest.as_slice()))
-            .message_type(MessageType::Digest)
-            .signing_algorithm(SigningAlgorithmSpec::EcdsaSha256)
-            .set_grant_tokens(non_empty(grant_tokens))
-            .set_dry_run(dry_run.then_some(true));
-        self.call(call, |settings| Box::pin(request.clone().customize().config_override(settings).send())).await
     }
 
     /// Whether deadlines can be kept where this is called.
@@ -244,59 +351,55 @@ impl KmsClient {
         self.0.timer.sleep().map(drop)
     }
 
-    /// The one loop: every attempt of every call passes here.
-    async fn call<O, E>(&self, call: Call<'_>, send: impl Fn(config::Builder) -> Sending<O, E>) -> Result<O>
+    async fn call<O, E, T, S, R>(
+        &self,
+        operation: Operation,
+        key: &KeyRef,
+        signs: bool,
+        place: Where,
+        exchange: Exchange<S, R>,
+    ) -> Result<T>
     where
+        O: RequestId,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        S: Fn(&Client, &str, aws_sdk_kms::config::Builder) -> Sending<O, E>,
+        R: Fn(O) -> Result<T>,
     {
         let Shared { timer, policy, gate, .. } = &*self.0;
-        let _pass = gate.enter().ok_or_else(|| drained(call))?;
-        let sleep = timer.sleep().map_err(|error| error.with_operation(call.operation).with_key(call.key))?;
-        let started = Instant::now();
-        let left = || policy.operation_timeout.saturating_sub(started.elapsed());
-        let mut may_have_signed = false;
-        let mut clock_corrected = false;
-        let mut number = 1;
-        loop {
-            let transmission = Transmission::default();
-            let limit = left().min(policy.attempt_timeout);
-            let sending = send(attempt::settings(left(), sleep.clone(), transmission.clone()));
-            let lasting = pin!(transmission.lasts(policy.attempt_timeout, sleep));
-            let result = match select(sending, lasting).await {
-                Either::Left((result, _)) => result,
-                Either::Right(((), _)) => Err(SdkError::timeout_error("the attempt timeout ended")),
-            };
-            let failure = match result {
-                Ok(output) => return Ok(output),
-                Err(failure) => failure,
-            };
-            let attempt = Attempt { limit, transmitted: transmission.has_begun(), clock_corrected };
-            let (error, retry) = classify::classify(failure, call, attempt, policy);
-            may_have_signed |= error.may_have_signed();
-            let error = error.with_attempts(number).with_may_have_signed(may_have_signed);
-
-            let pause = match retry {
-                Retry::No => return Err(error),
-                Retry::ClockCorrected => {
-                    clock_corrected = true;
-                    Duration::ZERO
-                }
-                Retry::AfterPause => attempt::pause_after(number),
-            };
-            if number >= policy.max_attempts || left() < pause + policy.shortest_attempt() {
-                return Err(error);
-            }
-            if !pause.is_zero() {
-                sleep.sleep(pause).await;
-            }
-            number += 1;
-        }
+        let pass = gate.enter().ok_or_else(|| drained(operation, key))?;
+        let sleep = timer.sleep().map_err(|error| error.with_operation(operation).with_key(key.as_ref()))?;
+        let (without, max_attempts) = match place {
+            Where::Any => (Places::default(), policy.max_attempts),
+            Where::First => (Places::all_but(0), policy.max_attempts),
+            Where::Once(place) => (Places::all_but(place), 1),
+        };
+        let call = Call { operation, key, signs, without, max_attempts };
+        Run::new(&self.0, call, sleep, pass.number).to_its_end(exchange).await
     }
 }
 
-fn drained(call: Call<'_>) -> Error {
-    Error::new(ErrorKind::Other, call.operation, "this client was drained and takes no more calls")
-        .with_key(call.key)
+fn sign<'a>(
+    digest: &'a B256,
+    grant_tokens: &'a [String],
+    dry_run: bool,
+) -> impl Fn(&Client, &str, aws_sdk_kms::config::Builder) -> Sending<SignOutput, aws_sdk_kms::operation::sign::SignError> + 'a
+{
+    move |sdk, key, settings| {
+        let request = sdk
+            .sign()
+            .key_id(key)
+            .message(Blob::new(digest.as_slice()))
+            .message_type(MessageType::Digest)
+            .signing_algorithm(SigningAlgorithmSpec::EcdsaSha256)
+            .set_grant_tokens(non_empty(grant_tokens))
+            .set_dry_run(dry_run.then_some(true));
+        Box::pin(request.customize().config_override(settings).send())
+    }
+}
+
+fn drained(operation: Operation, key: &KeyRef) -> Error {
+    Error::new(ErrorKind::Other, operation, "this client was drained and takes no more calls")
+        .with_key(key.as_ref())
         .with_remedy("build another client")
 }
 
@@ -307,7 +410,8 @@ fn non_empty(tokens: &[String]) -> Option<Vec<String>> {
 impl From<aws_sdk_kms::Client> for KmsClient {
     fn from(sdk: aws_sdk_kms::Client) -> Self {
         let timer = Timer::of(&sdk);
-        Self(Arc::new(Shared { sdk, timer, policy: Policy::default(), gate: Gate::default() }))
+        let regions = Regions::one(sdk, Limits::default());
+        Self(Arc::new(Shared { regions, timer, policy: Policy::default(), gate: Gate::default(), observer: None }))
     }
 }
 
@@ -323,12 +427,13 @@ impl From<&Self> for KmsClient {
     }
 }
 
-/// Region and settings; never the SDK's configuration, which holds a credentials provider.
+/// Regions and settings; never the SDK's configuration, which holds a credentials provider.
 impl fmt::Debug for KmsClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KmsClient")
-            .field("region", &self.region())
+            .field("regions", &self.regions().collect::<Vec<_>>())
             .field("policy", &self.0.policy)
+            .field("limits", &self.0.regions.first.limits())
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,8 @@
 //! How a KMS key is named: by id, by ARN, by alias, by alias ARN.
 
 use core::{fmt, str::FromStr};
+#[cfg(feature = "aws")]
+use std::borrow::Cow;
 
 use crate::error::{Error, ErrorKind, Operation, Result};
 
@@ -114,8 +116,7 @@ impl KeyRef {
         match (self, other) {
             (Self::Arn(a), Self::Arn(b)) => {
                 a.id.is_same(&b.id)
-                    && a.place.partition == b.place.partition
-                    && a.place.account == b.place.account
+                    && a.place.is_same_account(&b.place)
                     && (a.place.region == b.place.region || a.id.is_multi_region())
             }
             _ => match (self.key_id(), other.key_id()) {
@@ -126,12 +127,15 @@ impl KeyRef {
     }
 
     /// Whether this reference can lead to the key that `answered` names. An alias name leads to any key, an alias ARN to any
-    /// of its own account and Region.
+    /// of its own account and Region, and to a multi-Region key's replicas.
     #[cfg(feature = "aws")]
     pub(crate) fn can_lead_to(&self, answered: &Self) -> bool {
         match (self, answered) {
             (Self::Alias(_), _) => true,
-            (Self::AliasArn(alias), Self::Arn(key)) => alias.place == key.place,
+            (Self::AliasArn(alias), Self::Arn(key)) => {
+                alias.place.is_same_account(&key.place)
+                    && (alias.place.region == key.place.region || key.id.is_multi_region())
+            }
             (Self::AliasArn(_), _) => true,
             _ => self.is_same_key(answered),
         }
@@ -146,12 +150,34 @@ impl KeyRef {
         }
     }
 
+    /// The reference by which another Region knows the same multi-Region key, or an alias of the same name. Any other is as it was.
+    #[cfg(feature = "aws")]
+    pub(crate) fn in_region(&self, region: Option<&str>) -> Cow<'_, str> {
+        let elsewhere = region.filter(|&region| self.region().is_some_and(|own| own != region));
+        match (self, elsewhere) {
+            (Self::Arn(KeyArn { place, id, .. }), Some(region)) if id.is_multi_region() => {
+                format!("arn:{}:kms:{region}:{}:key/{id}", place.partition, place.account).into()
+            }
+            (Self::AliasArn(AliasArn { place, alias, .. }), Some(region)) => {
+                format!("arn:{}:kms:{region}:{}:{alias}", place.partition, place.account).into()
+            }
+            _ => self.as_ref().into(),
+        }
+    }
+
     fn place(&self) -> Option<&Place> {
         match self {
             Self::Arn(arn) => Some(&arn.place),
             Self::AliasArn(arn) => Some(&arn.place),
             Self::Id(_) | Self::Alias(_) => None,
         }
+    }
+}
+
+impl Place {
+    #[cfg(feature = "aws")]
+    fn is_same_account(&self, other: &Self) -> bool {
+        self.partition == other.partition && self.account == other.account
     }
 }
 

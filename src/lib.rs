@@ -18,8 +18,9 @@
 //! # Main types
 //!
 //! - [`KmsSigner`]: implements alloy's [`Signer`] and [`TxSigner`]. Connecting is one `GetPublicKey`, signing one `Sign`.
-//! - [`KmsClient`]: the SDK client under it, with deadlines and retries. From your own [`aws_sdk_kms::Client`], from the
+//! - [`KmsClient`]: the SDK client under it, with deadlines, retries, limits and other Regions to turn to. From your own [`aws_sdk_kms::Client`], from the
 //!   environment, or from a [builder](KmsClientBuilder).
+//! - [`Observer`]: is told of every call; [`TracingObserver`] and [`MetricsObserver`] pass it on.
 //! - [`PublicKey`]: whose key it is; from what KMS returns, from PEM, or from SEC 1 bytes. [`KeyRef`]: how a key is named.
 //! - [`Error`] and [`ErrorKind`]; [`Error::find`] gets ours out of alloy's.
 //! - [`signature`]: from KMS's DER to Ethereum's signature, and encoders.
@@ -90,6 +91,8 @@
 //! | `sso` | yes | SSO and `aws login` sessions for developers' machines |
 //! | `network` | yes | [`TxSigner`], conversion into `EthereumWallet`, EIP-7702 authorisations |
 //! | `eip712` | no | typed data, under the same name as alloy's feature |
+//! | `tracing` | no | [`TracingObserver`]: KMS calls as events of `tracing` |
+//! | `metrics` | no | [`MetricsObserver`]: KMS calls through the `metrics` facade |
 //! | `fake-kms` | no | [`fake`]: FakeKms, for tests and demos only |
 //! | `full` | no | all of the above |
 //!
@@ -112,6 +115,8 @@ mod error;
 #[cfg(feature = "fake-kms")]
 pub mod fake;
 mod key_ref;
+#[cfg(feature = "aws")]
+mod observe;
 mod public_key;
 pub mod signature;
 #[cfg(feature = "aws")]
@@ -125,9 +130,14 @@ pub use {alloy_signer, aws_sdk_kms};
 #[cfg(feature = "connect")]
 pub use {aws_config, client::KmsClientBuilder};
 
+#[cfg(feature = "metrics")]
+pub use crate::observe::MetricsObserver;
+#[cfg(feature = "tracing")]
+pub use crate::observe::TracingObserver;
 #[cfg(feature = "aws")]
 pub use crate::{
     client::KmsClient,
+    observe::{CallEvent, Event, Observer, Outcome, RegionEvent},
     signer::{KmsSigner, KmsSignerBuilder},
 };
 pub use crate::{

@@ -10,21 +10,18 @@ use std::sync::{Arc, OnceLock};
 use alloy_primitives::{Address, B256, ChainId, Signature};
 use alloy_signer::Signer;
 use async_trait::async_trait;
-use aws_sdk_kms::operation::{RequestId, sign::SignOutput};
-use futures_util::{Stream, StreamExt, stream};
+use aws_sdk_kms::{operation::sign::SignOutput, types::SigningAlgorithmSpec};
+use futures_util::{Stream, StreamExt, future::join_all, stream};
 
 use self::connect::FoundKey;
 pub use self::connect::KmsSignerBuilder;
 use crate::{
-    client::KmsClient,
-    error::{Error, ErrorKind, Operation, Result},
+    client::{KmsClient, Where},
+    error::{Error, ErrorKind, Operation, Result, one_line},
     key_ref::KeyRef,
     public_key::PublicKey,
     signature,
 };
-
-/// How many requests [`KmsSigner::sign_hashes`] keeps under way.
-const STREAM_CONCURRENCY: usize = 32;
 
 /// An alloy [`Signer`] whose private key lives in AWS KMS and never leaves it.
 ///
@@ -54,6 +51,15 @@ const STREAM_CONCURRENCY: usize = 32;
 /// elsewhere later does not change what a running signer signs with. Where a policy condition on
 /// `kms:RequestAlias` needs the alias sent, use [`as_given`](KmsSignerBuilder::as_given): if the alias then leads to another key,
 /// signing fails with [`ErrorKind::KeyChanged`].
+///
+/// # Several Regions
+///
+/// With a client that has [other Regions to turn to](KmsClient::with_failover_client), the key must be a multi-Region key. At connect every Region that
+/// can be reached must give the same public key. One that cannot be reached is no error; the client's
+/// [observer](KmsClient::with_observer) is told. What it signs later is verified like everything else.
+///
+/// An alias is resolved in the first Region only, unless `expected_address` says whose key it must be: in another Region
+/// the same alias may lead elsewhere.
 ///
 /// # Chain id
 ///
@@ -142,28 +148,50 @@ impl KmsSigner {
         self.chain_id
     }
 
-    /// Checks that this signer can sign: `GetPublicKey`, and `Sign` with `DryRun`, which makes no signature.
+    /// Checks that this signer can sign: `GetPublicKey`, and `Sign` with `DryRun`, which makes no signature. With several Regions it
+    /// asks each, so that a right that is missing in the second is found before the first fails.
     ///
     /// Needs `kms:GetPublicKey` and `kms:Sign`. An emulator that ignores `DryRun` signs 32 zero bytes, and the signature is
     /// dropped.
     ///
     /// # Errors
     ///
-    /// Those of signing, and [`ErrorKind::KeyChanged`] if the key is no longer the one that was connected to.
+    /// Those of signing, and [`ErrorKind::KeyChanged`] if the key is no longer the one that was connected to. A Region that
+    /// cannot be reached is no error while another can.
     pub async fn preflight(&self) -> Result<()> {
-        let shared = &*self.shared;
-        let answer = shared.client.get_public_key(self.key().as_ref(), &shared.grant_tokens).await?;
-        let found = FoundKey::read(&answer, self.key())?;
-        if found.public_key != shared.public_key {
-            let message = "the key's public key is not the one this signer was connected with";
-            return Err(Error::new(ErrorKind::KeyChanged, Operation::GetPublicKey, message)
-                .with_key(self.key().as_ref())
-                .with_request_id(answer.request_id()));
+        let places = self.shared.client.region_count();
+        if places == 1 {
+            return self.preflight_in(Where::Any).await;
         }
-        shared.client.sign_dry_run(self.key().as_ref(), &shared.grant_tokens).await
+        let mut passed = false;
+        let mut unreachable = Ok(());
+        for result in join_all((0..places).map(|place| self.preflight_in(Where::Once(place)))).await {
+            match result {
+                Ok(()) => passed = true,
+                Err(error) if error.is_retryable() => unreachable = Err(error),
+                Err(error) => return Err(error),
+            }
+        }
+        if passed { Ok(()) } else { unreachable }
     }
 
-    /// Signs many digests, a bounded number of them at a time. The results come in the order of the digests, each its own.
+    async fn preflight_in(&self, place: Where) -> Result<()> {
+        let Shared { client, grant_tokens, public_key, .. } = &*self.shared;
+        let key = self.key();
+        let read = |answer| match FoundKey::read(&answer, key)? {
+            found if found.public_key == *public_key => Ok(()),
+            _ => Err(Error::new(
+                ErrorKind::KeyChanged,
+                Operation::GetPublicKey,
+                "the key's public key is not the one this signer was connected with",
+            )),
+        };
+        client.get_public_key(key, grant_tokens, place, read).await?;
+        client.sign_dry_run(key, grant_tokens, place).await
+    }
+
+    /// Signs many digests, as many at a time as the client's `max_in_flight` (64 unless set). The results come in the order of the
+    /// digests, each its own. Digests are taken as results are: any number of them needs no more memory.
     ///
     /// Each digest is 32 bytes, signed as it is.
     pub fn sign_hashes<I>(&self, digests: I) -> impl Stream<Item = Result<Signature>> + Send + use<I>
@@ -172,26 +200,20 @@ impl KmsSigner {
         I::IntoIter: Send,
     {
         let signer = self.clone();
+        let at_once = self.shared.client.max_in_flight();
         stream::iter(digests)
             .map(move |digest| {
                 let signer = signer.clone();
                 async move { signer.sign_digest(&digest).await }
             })
-            .buffered(STREAM_CONCURRENCY)
+            .buffered(at_once)
     }
 
     /// The sign flow: `Sign`, then the answer's key, then the signature.
     async fn sign_digest(&self, digest: &B256) -> Result<Signature> {
         let shared = &*self.shared;
-        let key = self.key();
-        let answer = shared.client.sign_digest(key.as_ref(), digest, &shared.grant_tokens).await?;
-        shared.read_signature(&answer, digest).map_err(|error| {
-            error
-                .with_operation(Operation::Sign)
-                .with_key(key.as_ref())
-                .with_request_id(answer.request_id())
-                .with_may_have_signed(true)
-        })
+        let read = |answer: SignOutput| shared.read_signature(&answer, digest);
+        shared.client.sign_digest(self.key(), digest, &shared.grant_tokens, read).await
     }
 }
 
@@ -202,12 +224,18 @@ impl Shared {
         if !expected.can_lead_to(&answered) {
             return Err(key_changed(expected, &answered, Operation::Sign));
         }
-        let der = answer
-            .signature()
-            .ok_or_else(|| Error::new(ErrorKind::InvalidResponse, Operation::Sign, "the answer has no Signature"))?;
+        let invalid = |message| Error::new(ErrorKind::InvalidResponse, Operation::Sign, message);
+        // Some emulators leave it out.
+        if let Some(algorithm) = answer.signing_algorithm().filter(|&used| *used != SigningAlgorithmSpec::EcdsaSha256) {
+            return Err(invalid(format!("the answer is signed with {}, not ECDSA_SHA_256", one_line(algorithm.as_str()))));
+        }
+        let der = answer.signature().ok_or_else(|| invalid("the answer has no Signature".to_owned()))?;
         let signature = signature::recover(der.as_ref(), digest, &self.public_key)?;
         // Only a verified answer says which key is ours. The first one stays.
-        self.kept.get_or_init(|| self.given.clone().narrowed_by(answered));
+        if self.kept.get().is_none() {
+            connect::check_replicable(&self.client, &answered)?;
+            self.kept.get_or_init(|| self.given.clone().narrowed_by(answered));
+        }
         Ok(signature)
     }
 }

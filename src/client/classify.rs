@@ -19,7 +19,7 @@ use aws_sdk_kms::{
 };
 use http_body_util::LengthLimitError;
 
-use super::{Call, Policy, attempt::MAX_ANSWER};
+use super::{Policy, attempt::MAX_ANSWER};
 use crate::error::{Error, ErrorKind, Operation, one_line};
 
 pub(super) type SdkResult<O, E> = Result<O, SdkError<E, HttpResponse>>;
@@ -32,8 +32,19 @@ pub(super) const DRY_RUN_SUCCEEDED: &str = "DryRunOperationException";
 pub(super) enum Retry {
     No,
     AfterPause,
+    /// It is of no use in this Region.
+    Elsewhere,
     /// The SDK has learnt the clock's error from the answer and signs the next request accordingly.
     ClockCorrected,
+}
+
+/// What an error says about the call.
+#[derive(Clone, Copy)]
+pub(super) struct About<'a> {
+    pub(super) operation: Operation,
+    pub(super) key: &'a str,
+    /// Whether a request that was transmitted and not refused may have made a signature.
+    pub(super) signs: bool,
 }
 
 /// What the loop knows of the attempt that failed.
@@ -49,7 +60,7 @@ pub(super) struct Attempt {
 
 pub(super) fn classify<E>(
     failure: SdkError<E, HttpResponse>,
-    call: Call<'_>,
+    call: About<'_>,
     attempt: Attempt,
     policy: &Policy,
 ) -> (Error, Retry)
@@ -78,7 +89,7 @@ where
 fn answered<E: ProvideErrorMetadata>(
     service: &E,
     raw: &HttpResponse,
-    call: Call<'_>,
+    call: About<'_>,
     attempt: Attempt,
 ) -> (Error, Retry) {
     let status = raw.status().as_u16();
@@ -102,7 +113,7 @@ fn answered<E: ProvideErrorMetadata>(
     })
 }
 
-fn without_code(status: u16, raw: &HttpResponse, call: Call<'_>) -> (Error, Retry) {
+fn without_code(status: u16, raw: &HttpResponse, call: About<'_>) -> (Error, Retry) {
     let kind = match status {
         429 => ErrorKind::Throttled,
         500.. => ErrorKind::Unavailable,
@@ -113,7 +124,7 @@ fn without_code(status: u16, raw: &HttpResponse, call: Call<'_>) -> (Error, Retr
 }
 
 /// There is an answer, but it cannot be read: too long, cut off on the way, or not KMS's.
-fn unreadable(raw: &HttpResponse, failure: &(dyn StdError + 'static), call: Call<'_>) -> (Error, Retry) {
+fn unreadable(raw: &HttpResponse, failure: &(dyn StdError + 'static), call: About<'_>) -> (Error, Retry) {
     let (kind, message) = if find::<LengthLimitError>(failure).is_some() {
         (ErrorKind::InvalidResponse, format!("the answer is longer than {MAX_ANSWER} bytes"))
     } else if raw.body().bytes().is_some() {
@@ -124,7 +135,7 @@ fn unreadable(raw: &HttpResponse, failure: &(dyn StdError + 'static), call: Call
     retry_by_kind(Error::new(kind, call.operation, message).with_request_id(raw.request_id()))
 }
 
-fn timed_out(call: Call<'_>, attempt: Attempt, policy: &Policy) -> (Error, Retry) {
+fn timed_out(call: About<'_>, attempt: Attempt, policy: &Policy) -> (Error, Retry) {
     if attempt.transmitted {
         let message = format!("no answer within {:.1?}", attempt.limit);
         return retry_by_kind(Error::new(ErrorKind::Timeout, call.operation, message));
@@ -135,7 +146,7 @@ fn timed_out(call: Call<'_>, attempt: Attempt, policy: &Policy) -> (Error, Retry
 }
 
 /// The request was given to the transport, and no answer came back.
-fn broken(connector: Option<&ConnectorError>, failure: &(dyn StdError + 'static), call: Call<'_>) -> (Error, Retry) {
+fn broken(connector: Option<&ConnectorError>, failure: &(dyn StdError + 'static), call: About<'_>) -> (Error, Retry) {
     // The outermost texts only say that a request failed.
     let message = connector.and_then(|error| error.source()).map_or_else(|| chain(failure), chain);
     let kind = match connector {
@@ -147,7 +158,7 @@ fn broken(connector: Option<&ConnectorError>, failure: &(dyn StdError + 'static)
 }
 
 /// The client cannot send: it lacks credentials or a part, or a setting makes no sense.
-fn not_set_up(failure: &(dyn StdError + 'static), call: Call<'_>) -> Option<(Error, Retry)> {
+fn not_set_up(failure: &(dyn StdError + 'static), call: About<'_>) -> Option<(Error, Retry)> {
     // Both can be what a source of credentials met, too.
     #[cfg(feature = "connect")]
     if let Some(why) = super::transport::cannot_send(failure) {
@@ -163,7 +174,7 @@ fn not_set_up(failure: &(dyn StdError + 'static), call: Call<'_>) -> Option<(Err
 }
 
 /// The request could not be built, for a reason nobody foresaw.
-fn not_sent(failure: &(dyn StdError + 'static), call: Call<'_>) -> (Error, Retry) {
+fn not_sent(failure: &(dyn StdError + 'static), call: About<'_>) -> (Error, Retry) {
     let error = Error::new(ErrorKind::Config, call.operation, chain(failure));
     (error.with_remedy("check how the client was built"), Retry::No)
 }
@@ -206,7 +217,7 @@ const SET_UP: &[(&str, ErrorKind, &str, &str)] = &[
     ("identity resolver timed out", ErrorKind::Credentials, "loading the credentials took too long", SLOW_CREDENTIALS),
 ];
 
-fn no_credentials(credentials: &CredentialsError, call: Call<'_>) -> (Error, Retry) {
+fn no_credentials(credentials: &CredentialsError, call: About<'_>) -> (Error, Retry) {
     let message = chain(credentials);
     let error = Error::new(ErrorKind::Credentials, call.operation, &message);
     match credentials {

@@ -1,15 +1,16 @@
 //! Building a client from the environment or from settings in code.
 
 use core::{fmt, time::Duration};
-use std::panic::catch_unwind;
+use std::{panic::catch_unwind, sync::Arc};
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_kms::config::{Credentials, IdentityCache};
 
-use super::{KmsClient, Policy, attempt::tokio_timer_runs, misconfigured, transport::Transport};
+use super::{KmsClient, Policy, attempt::tokio_timer_runs, limit::Limits, misconfigured, transport::Transport};
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
     key_ref::KeyRef,
+    observe::Observer,
 };
 
 impl KmsClient {
@@ -60,6 +61,16 @@ pub struct KmsClientBuilder {
     profile: Option<String>,
     credentials: Option<Credentials>,
     policy: Policy,
+    limits: Limits,
+    failover: Vec<Failover>,
+    observer: Option<Arc<dyn Observer>>,
+}
+
+/// A Region to turn to.
+#[derive(Clone)]
+enum Failover {
+    Region(String),
+    Client(aws_sdk_kms::Client),
 }
 
 impl KmsClientBuilder {
@@ -113,8 +124,57 @@ impl KmsClientBuilder {
     }
 
     /// Bounds the number of attempts, the first one included. The default is 4; 0 is taken as 1.
+    ///
+    /// Throttled attempts are not counted: they wait for their turn again until the deadline. With 1 nothing is tried again.
     pub fn max_attempts(mut self, attempts: u32) -> Self {
         self.policy.max_attempts = attempts.max(1);
+        self
+    }
+
+    /// Bounds the requests let out per second, in each Region. There is no bound by default; 0 is taken as 1.
+    pub fn requests_per_second(mut self, requests: u32) -> Self {
+        self.limits.requests_per_second = Some(requests.max(1));
+        self
+    }
+
+    /// Bounds the requests under way at a time, in each Region. The default is 64; 0 is taken as 1.
+    pub fn max_in_flight(mut self, requests: u32) -> Self {
+        self.limits.max_in_flight = requests.max(1);
+        self
+    }
+
+    /// Bounds the calls that wait for their turn. The default is 10,000; with 0 a call that cannot go at once fails.
+    pub fn max_queued(mut self, calls: u32) -> Self {
+        self.limits.max_queued = calls;
+        self
+    }
+
+    /// Adds a Region to turn to when those before it fail, with the same credentials. May be called more than once. Signers of
+    /// this client need multi-Region keys (`mrk-…`) with a replica in that Region.
+    ///
+    /// An [`endpoint_url`](Self::endpoint_url) holds for all Regions, as an emulator's does. Where each Region has its own, for
+    /// instance a VPC endpoint, use [`failover_client`](Self::failover_client).
+    pub fn failover(mut self, region: impl Into<String>) -> Self {
+        self.failover.push(Failover::Region(region.into()));
+        self
+    }
+
+    /// Adds a Region to turn to by an SDK client for it, which is used as it is. As
+    /// [`KmsClient::with_failover_client`].
+    pub fn failover_client(mut self, sdk: impl Into<aws_sdk_kms::Client>) -> Self {
+        self.failover.push(Failover::Client(sdk.into()));
+        self
+    }
+
+    /// Asks the next Region, too, when an attempt has taken this long. As [`KmsClient::with_hedge_after`].
+    pub fn hedge_after(mut self, delay: Duration) -> Self {
+        self.policy.hedge_after = Some(delay);
+        self
+    }
+
+    /// Tells this observer of every call.
+    pub fn observer(mut self, observer: impl Observer) -> Self {
+        self.observer = Some(Arc::new(observer));
         self
     }
 
@@ -156,7 +216,19 @@ impl KmsClientBuilder {
             return Err(self.no_region());
         }
         let sdk = aws_sdk_kms::Client::new(&config);
-        Ok(KmsClient::from(sdk).with_policy(|policy| *policy = self.policy))
+        let mut client = KmsClient::from(sdk)
+            .with_policy(|policy| *policy = self.policy)
+            .with_limits(|limits| *limits = self.limits);
+        for failover in self.failover {
+            client = client.with_failover_client(match failover {
+                Failover::Client(sdk) => sdk,
+                Failover::Region(region) => {
+                    let config = aws_sdk_kms::config::Builder::from(&config).region(Region::new(region)).build();
+                    aws_sdk_kms::Client::from_conf(config)
+                }
+            });
+        }
+        Ok(client.with_shared_observer(self.observer))
     }
 
     /// The Region given in code, if any.
@@ -226,6 +298,7 @@ impl fmt::Debug for KmsClientBuilder {
             .field("profile", &self.profile)
             .field("access_key_id", &self.credentials.as_ref().map(Credentials::access_key_id))
             .field("policy", &self.policy)
-            .finish()
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,9 @@
-//! The way in: counts the calls under way, and closes for good when the client is drained.
+//! The way in: numbers the calls, counts those under way, and closes for good when the client is drained.
 
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use core::sync::atomic::{
+    AtomicBool, AtomicU64, AtomicUsize,
+    Ordering::{Relaxed, SeqCst},
+};
 use std::sync::Arc;
 
 use tokio::sync::Notify;
@@ -14,17 +17,22 @@ struct State {
     closed: AtomicBool,
     inside: AtomicUsize,
     left: Notify,
+    entered: AtomicU64,
 }
 
 /// A call under way. It ends when dropped, half-way or done.
-pub(super) struct Pass<'a>(&'a State);
+pub(super) struct Pass<'a> {
+    gate: &'a State,
+    /// In the order of arrival.
+    pub(super) number: u64,
+}
 
 impl Gate {
     /// Lets a call in, unless the gate is closed.
     pub(super) fn enter(&self) -> Option<Pass<'_>> {
         // First in, then look: whoever closes the gate either sees this call inside or is seen here.
         self.0.inside.fetch_add(1, SeqCst);
-        let pass = Pass(&self.0);
+        let pass = Pass { gate: &self.0, number: self.0.entered.fetch_add(1, Relaxed) };
         (!self.0.closed.load(SeqCst)).then_some(pass)
     }
 
@@ -51,8 +59,8 @@ impl Gate {
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        if self.0.inside.fetch_sub(1, SeqCst) == 1 {
-            self.0.left.notify_waiters();
+        if self.gate.inside.fetch_sub(1, SeqCst) == 1 {
+            self.gate.left.notify_waiters();
         }
     }
 }

@@ -131,6 +131,32 @@ impl ErrorKind {
         matches!(self, Self::Throttled | Self::Timeout | Self::Transport | Self::Unavailable)
     }
 
+    /// The name as it is written in code, for labels.
+    #[cfg(feature = "aws")]
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::AccessDenied => "AccessDenied",
+            Self::AddressMismatch => "AddressMismatch",
+            Self::Config => "Config",
+            Self::Credentials => "Credentials",
+            Self::GuardDenied => "GuardDenied",
+            Self::InvalidKeyRef => "InvalidKeyRef",
+            Self::InvalidPublicKey => "InvalidPublicKey",
+            Self::InvalidResponse => "InvalidResponse",
+            Self::InvalidSignature => "InvalidSignature",
+            Self::KeyChanged => "KeyChanged",
+            Self::KeyNotFound => "KeyNotFound",
+            Self::KeyUnsuitable => "KeyUnsuitable",
+            Self::KeyUnusable => "KeyUnusable",
+            Self::SignatureMismatch => "SignatureMismatch",
+            Self::Throttled => "Throttled",
+            Self::Timeout => "Timeout",
+            Self::Transport => "Transport",
+            Self::Unavailable => "Unavailable",
+            Self::Other => "Other",
+        }
+    }
+
     /// The remedy where the place that raised the error knows no better one.
     pub(super) fn remedy(self) -> Option<&'static str> {
         Some(match self {

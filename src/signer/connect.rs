@@ -1,19 +1,23 @@
 //! The connect flow: from a key reference to a signer that knows whose key it is.
 
 use core::fmt;
-use std::sync::{Arc, OnceLock};
+use std::{
+    collections::HashSet,
+    sync::{Arc, OnceLock},
+};
 
 use alloy_primitives::{Address, ChainId};
 use aws_sdk_kms::{
-    operation::{RequestId, get_public_key::GetPublicKeyOutput},
+    operation::get_public_key::GetPublicKeyOutput,
     types::{KeySpec, KeyUsageType, SigningAlgorithmSpec},
 };
+use futures_util::future::join_all;
 
 use super::{KmsSigner, Shared, answered_key, key_changed};
 use crate::{
-    client::KmsClient,
+    client::{KmsClient, Where},
     error::{Error, ErrorKind, Operation, Result, one_line},
-    key_ref::KeyRef,
+    key_ref::{KeyId, KeyRef},
     public_key::PublicKey,
 };
 
@@ -75,26 +79,28 @@ impl KmsSignerBuilder {
         self
     }
 
-    /// Makes the signer: one `GetPublicKey` request, or none with a known [`public_key`](Self::public_key).
+    /// Makes the signer: one `GetPublicKey` request in each of the client's Regions, or none with a known
+    /// [`public_key`](Self::public_key).
     ///
     /// # Errors
     ///
     /// - [`ErrorKind::InvalidKeyRef`]: the key is no key id, key ARN, alias name or alias ARN.
     /// - [`ErrorKind::Config`]: the client has no Region or another one than the ARN, or no timer runs here.
-    /// - [`ErrorKind::KeyUnsuitable`]: the key is not on secp256k1, or not for signing.
+    /// - [`ErrorKind::KeyUnsuitable`]: the key is not on secp256k1, not for signing, or not multi-Region though the client has
+    ///   several Regions.
     /// - [`ErrorKind::AddressMismatch`]: it has another address than expected.
     /// - [`ErrorKind::KeyChanged`], [`ErrorKind::InvalidResponse`], [`ErrorKind::InvalidPublicKey`]: the answer is another key's, or not KMS's.
     /// - [`ErrorKind::KeyNotFound`], [`ErrorKind::KeyUnusable`], [`ErrorKind::AccessDenied`] and the other kinds that a request ends with.
     pub async fn connect(self) -> Result<KmsSigner> {
-        let given: KeyRef = self.key.parse().map_err(|error: Error| error.with_operation(Operation::Connect))?;
-        self.check_region(&given)?;
+        let given: KeyRef = self.key.parse().map_err(while_connecting)?;
+        self.check_regions(&given)?;
+        check_replicable(&self.client, &given).map_err(while_connecting)?;
         self.client.check_sleep()?;
         let kept = OnceLock::new();
         let public_key = match &self.public_key {
             Some(public_key) => public_key.clone(),
             None => {
-                let answer = self.client.get_public_key(given.as_ref(), &self.grant_tokens).await?;
-                let found = FoundKey::read(&answer, &given)?;
+                let found = self.find(&given).await?;
                 kept.get_or_init(|| given.clone().narrowed_by(found.key));
                 found.public_key
             }
@@ -109,16 +115,85 @@ impl KmsSignerBuilder {
         Ok(KmsSigner { shared: Arc::new(shared), chain_id })
     }
 
-    fn check_region(&self, given: &KeyRef) -> Result<()> {
-        let message = match (self.client.region(), given.region()) {
-            (None | Some(""), _) => "the client has no Region; set one when building it".to_owned(),
-            (Some(client), Some(key)) if client != key => {
-                format!("the key is in {key}, but the client is for {client}; build the client for the key's Region")
+    /// The key in the first Region, and the same in every other that can be reached.
+    async fn find(&self, given: &KeyRef) -> Result<FoundKey> {
+        let ask = async |key: &KeyRef, place| {
+            self.client.get_public_key(key, &self.grant_tokens, place, |answer| FoundKey::read(&answer, key)).await
+        };
+        let first = ask(given, Where::First).await;
+        let others = self.client.region_count() - 1;
+        if others == 0 {
+            return first;
+        }
+        let is_alias = given.key_id().is_none();
+        let mut found = match first {
+            Ok(found) => Ok(found),
+            Err(error) if error.is_retryable() && (!is_alias || self.expected_address.is_some()) => Err(error),
+            Err(error) => return Err(error),
+        };
+        if let Ok(found) = &found {
+            check_replicable(&self.client, &found.key)?;
+        }
+        // Where the alias is what will be sent, it must lead to the key in every Region.
+        let key = match &found {
+            Ok(found) if !self.as_given => given.clone().narrowed_by(found.key.clone()),
+            _ => given.clone(),
+        };
+        let answers = join_all((1..=others).map(|place| ask(&key, Where::Once(place)))).await;
+        for (place, answer) in (1..).zip(answers) {
+            match (answer, &found) {
+                (Ok(replica), Ok(first)) if replica.public_key != first.public_key => {
+                    let region = self.client.region_at(place).unwrap_or_default();
+                    let message = format!("the key in {region} is another key: its address is {}, not {}", replica.public_key.address(), first.public_key.address());
+                    return Err(Error::new(ErrorKind::KeyChanged, Operation::GetPublicKey, message)
+                        .with_key(key.in_region(Some(region)))
+                        .with_remedy("let the alias lead to replicas of one multi-Region key, or leave that Region out"));
+                }
+                (Ok(replica), Err(_)) => {
+                    check_replicable(&self.client, &replica.key)?;
+                    found = Ok(replica);
+                }
+                (Ok(_), Ok(_)) => {}
+                // The client's observer was told; it may be back when it is needed.
+                (Err(error), _) if error.is_retryable() => {}
+                (Err(error), _) => return Err(error),
             }
-            _ => return Ok(()),
+        }
+        found
+    }
+
+    fn check_regions(&self, given: &KeyRef) -> Result<()> {
+        let regions: Vec<&str> = self.client.regions().filter(|region| !region.is_empty()).collect();
+        let (named, listed) = (regions.iter().collect::<HashSet<_>>().len(), regions.join(", "));
+        let message = if regions.len() < self.client.region_count() {
+            "the client has no Region; set one when building it".to_owned()
+        } else if named < regions.len() {
+            format!("the client names a Region twice: {listed}")
+        } else {
+            match given.region() {
+                Some(key) if !regions.contains(&key) => {
+                    format!("the key is in {key}, but the client is for {listed}; build the client for the key's Region")
+                }
+                _ => return Ok(()),
+            }
         };
         Err(Error::new(ErrorKind::Config, Operation::Connect, message).with_key(given.as_ref()))
     }
+}
+
+/// Whether a key can have replicas, where the client has other Regions to turn to. An alias does not say.
+pub(super) fn check_replicable(client: &KmsClient, key: &KeyRef) -> Result<()> {
+    if client.region_count() == 1 || key.key_id().is_none_or(KeyId::is_multi_region) {
+        return Ok(());
+    }
+    let message = "the client has other Regions to turn to, but this key is in one Region only and can never be in another";
+    Err(Error::new(ErrorKind::KeyUnsuitable, Operation::Connect, message)
+        .with_key(key.as_ref())
+        .with_remedy("use a multi-Region key (mrk-…, made with MultiRegion and replicated), or a client without failover"))
+}
+
+fn while_connecting(error: Error) -> Error {
+    error.with_operation(Operation::Connect)
 }
 
 /// What `GetPublicKey` says of a key, checked.
@@ -129,12 +204,6 @@ pub(super) struct FoundKey {
 
 impl FoundKey {
     pub(super) fn read(answer: &GetPublicKeyOutput, asked: &KeyRef) -> Result<Self> {
-        Self::check(answer, asked).map_err(|error| {
-            error.with_operation(Operation::GetPublicKey).with_key(asked.as_ref()).with_request_id(answer.request_id())
-        })
-    }
-
-    fn check(answer: &GetPublicKeyOutput, asked: &KeyRef) -> Result<Self> {
         let unsuitable = |message| Err(Error::new(ErrorKind::KeyUnsuitable, Operation::GetPublicKey, message));
         let missing = |field: &str| {
             Error::new(ErrorKind::InvalidResponse, Operation::GetPublicKey, format!("the answer has no {field}"))

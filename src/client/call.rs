@@ -1,0 +1,396 @@
+//! The one loop: every attempt of every call passes here.
+//!
+//! A call chooses a Region, waits for its turn in that Region's queue, and makes one attempt of the SDK. What failed is tried again,
+//! elsewhere or after a pause, within the operation timeout.
+
+use core::{
+    mem,
+    pin::{Pin, pin},
+    time::Duration,
+};
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+};
+
+use aws_sdk_kms::{
+    Client, config,
+    config::{AsyncSleep, SharedAsyncSleep},
+    error::{ProvideErrorMetadata, SdkError},
+    operation::RequestId,
+};
+use futures_util::future::{Either, select};
+use tokio::{sync::Notify, time::Instant};
+
+use super::{
+    Shared,
+    attempt::{self, Transmission},
+    classify::{self, Attempt, Retry, SdkResult},
+    limit::{Refused, Ticket},
+    regions::{Choice, Places},
+};
+use crate::{
+    error::{Error, ErrorKind, Operation, Result},
+    key_ref::KeyRef,
+    observe::{CallEvent, Event, Outcome, RegionEvent},
+};
+
+pub(super) type Sending<O, E> = Pin<Box<dyn Future<Output = SdkResult<O, E>> + Send>>;
+
+/// A call that is to be made.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'a> {
+    pub(super) operation: Operation,
+    pub(super) key: &'a KeyRef,
+    /// Whether a request that was transmitted and not refused may have made a signature.
+    pub(super) signs: bool,
+    /// Regions that are not to be asked.
+    pub(super) without: Places,
+    pub(super) max_attempts: u32,
+}
+
+/// How a call is sent, with the SDK, to the key as one Region knows it; and how its answer is read.
+pub(super) struct Exchange<S, R> {
+    pub(super) send: S,
+    pub(super) read: R,
+}
+
+/// A call under way.
+pub(super) struct Run<'a> {
+    shared: &'a Shared,
+    call: Call<'a>,
+    sleep: &'a SharedAsyncSleep,
+    /// Its place in the order of calls.
+    number: u64,
+    started: Instant,
+    tally: Mutex<Tally>,
+}
+
+/// What has come of a call so far.
+#[derive(Default)]
+struct Tally {
+    attempts: u32,
+    throttled: u32,
+    queue_wait: Duration,
+    clock_corrected: bool,
+    may_have_signed: bool,
+    /// Regions that refused, though the first may not.
+    refused_by: Places,
+    place: usize,
+    request_id: Option<String>,
+    outcome: Option<Outcome>,
+}
+
+/// Why an attempt brought nothing.
+enum Failure {
+    /// It was made, and failed.
+    Failed { place: usize, error: Error, retry: Retry },
+    /// It was not let out of the queue in time.
+    Refused { place: usize, refused: Refused },
+    /// The Region failed while the call waited for its turn there.
+    Moved,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(shared: &'a Shared, call: Call<'a>, sleep: &'a SharedAsyncSleep, number: u64) -> Self {
+        Self { shared, call, sleep, number, started: Instant::now(), tally: Mutex::default() }
+    }
+
+    pub(super) async fn to_its_end<O, E, T, S, R>(self, exchange: Exchange<S, R>) -> Result<T>
+    where
+        O: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        S: Fn(&Client, &str, config::Builder) -> Sending<O, E>,
+        R: Fn(O) -> Result<T>,
+    {
+        let result = self.attempts(&exchange).await;
+        let outcome = result.as_ref().map_or_else(|error| Outcome::Failure(error.kind()), |_| Outcome::Success);
+        self.tally().outcome = Some(outcome);
+        result
+    }
+
+    async fn attempts<O, E, T, S, R>(&self, exchange: &Exchange<S, R>) -> Result<T>
+    where
+        O: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        S: Fn(&Client, &str, config::Builder) -> Sending<O, E>,
+        R: Fn(O) -> Result<T>,
+    {
+        let mut last: Option<Error> = None;
+        // Throttled attempts are not counted: KMS did nothing, and the queue sees to it that they become few.
+        let mut failed = 0;
+        loop {
+            let Some(choice) = self.choose() else {
+                return Err(last.unwrap_or_else(|| self.no_region()));
+            };
+            let (place, error, retry) = match self.attempt_or_hedge(choice, exchange).await {
+                Ok(value) => return Ok(value),
+                Err(Failure::Failed { place, error, retry }) => (place, error, retry),
+                Err(Failure::Refused { place, refused }) => {
+                    return Err(last.unwrap_or_else(|| self.refused(place, refused)));
+                }
+                Err(Failure::Moved) => continue,
+            };
+            let is_throttled = error.kind() == ErrorKind::Throttled;
+            failed += u32::from(!is_throttled || self.call.max_attempts == 1);
+            let error = self.complete(error);
+            let pause = match retry {
+                Retry::No => return Err(error),
+                // The queue paces those that were throttled; another Region need not be waited for.
+                Retry::AfterPause if is_throttled || self.would_move_from(place) => Duration::ZERO,
+                Retry::AfterPause => attempt::pause_after(failed),
+                Retry::ClockCorrected | Retry::Elsewhere => Duration::ZERO,
+            };
+            if failed >= self.call.max_attempts || self.left() < pause + self.shortest_attempt() {
+                return Err(error);
+            }
+            if !pause.is_zero() {
+                self.sleep.sleep(pause).await;
+            }
+            last = Some(error);
+        }
+    }
+
+    /// An attempt in one Region and, if that takes too long, one in the next. The first good answer counts.
+    async fn attempt_or_hedge<O, E, T, S, R>(&self, choice: Choice, exchange: &Exchange<S, R>) -> Result<T, Failure>
+    where
+        O: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        S: Fn(&Client, &str, config::Builder) -> Sending<O, E>,
+        R: Fn(O) -> Result<T>,
+    {
+        let (let_out, hedging) = (Notify::new(), AtomicBool::new(false));
+        let standby = self.shared.regions.standby(self.without().with(choice.place));
+        let (Some(after), Some(standby)) = (self.shared.policy.hedge_after, standby) else {
+            return self.attempt(choice, exchange, &let_out).await;
+        };
+        let first = pin!(self.attempt(choice, exchange, &let_out));
+        let second = pin!(async {
+            let_out.notified().await;
+            self.sleep.sleep(after).await;
+            hedging.store(true, Relaxed);
+            self.attempt(standby, exchange, &Notify::new()).await
+        });
+        match select(first, second).await {
+            Either::Left((Err(failure), second)) if hedging.load(Relaxed) => second.await.map_err(|_| failure),
+            Either::Left((result, _)) => result,
+            Either::Right((Ok(value), _first)) => {
+                self.tell_left(choice.place, self.shared.regions.at(choice.place).was_overtaken());
+                Ok(value)
+            }
+            Either::Right((Err(_), first)) => first.await,
+        }
+    }
+
+    async fn attempt<O, E, T, S, R>(
+        &self,
+        choice: Choice,
+        exchange: &Exchange<S, R>,
+        let_out: &Notify,
+    ) -> Result<T, Failure>
+    where
+        O: RequestId,
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+        S: Fn(&Client, &str, config::Builder) -> Sending<O, E>,
+        R: Fn(O) -> Result<T>,
+    {
+        let Choice { place, .. } = choice;
+        let Shared { regions, policy, .. } = self.shared;
+        let region = regions.at(place);
+        let queued = Instant::now();
+        let admitted = region.limiter(self.call.operation).admit(self.ticket(), self.sleep).await;
+        self.tally().queue_wait += queued.elapsed();
+        let permit = admitted.map_err(|refused| Failure::Refused { place, refused })?;
+        if regions.has_been_left_since(choice) {
+            return Err(Failure::Moved);
+        }
+        let clock_corrected = {
+            let mut tally = self.tally();
+            tally.attempts += 1;
+            tally.place = place;
+            tally.clock_corrected
+        };
+        let_out.notify_one();
+
+        let key = self.call.key.in_region(region.name());
+        let transmission = Transmission::default();
+        let (left, attempt_timeout) = (self.left(), policy.attempt_timeout);
+        let sending =
+            (exchange.send)(&region.sdk, &key, attempt::settings(left, self.sleep.clone(), transmission.clone()));
+        let result = match select(sending, pin!(transmission.lasts(attempt_timeout, self.sleep))).await {
+            Either::Left((result, _)) => result,
+            Either::Right(((), _)) => Err(SdkError::timeout_error("the attempt timeout ended")),
+        };
+        let failure = match result {
+            Ok(output) => {
+                permit.served();
+                // The next request need not wait until this answer is verified.
+                drop(permit);
+                self.answered(place, output.request_id());
+                let request_id = output.request_id().map(str::to_owned);
+                return (exchange.read)(output).map_err(|error| {
+                    let error = error
+                        .with_operation(self.call.operation)
+                        .with_key(&*key)
+                        .with_request_id(request_id.as_deref())
+                        .with_may_have_signed(self.call.signs);
+                    self.failed(place, error, Retry::No)
+                });
+            }
+            Err(failure) => failure,
+        };
+        let attempt =
+            Attempt { limit: left.min(attempt_timeout), transmitted: transmission.has_begun(), clock_corrected };
+        let about = classify::About { operation: self.call.operation, key: &key, signs: self.call.signs };
+        let (error, retry) = classify::classify(failure, about, attempt, policy);
+        match error.kind() {
+            ErrorKind::Throttled => {
+                permit.throttled();
+                self.tally().throttled += 1;
+            }
+            _ if error.code().is_some() => permit.served(),
+            _ => {}
+        }
+        drop(permit);
+        Err(self.failed(place, error, retry))
+    }
+
+    /// The Region answered, whatever it said.
+    fn answered(&self, place: usize, request_id: Option<&str>) {
+        self.tally().request_id = request_id.map(str::to_owned);
+        let region = self.shared.regions.at(place);
+        if region.answered() {
+            self.tell(&Event::Region(RegionEvent { region: region.name(), left_for: None }));
+        }
+    }
+
+    fn failed(&self, place: usize, error: Error, retry: Retry) -> Failure {
+        match error.kind() {
+            ErrorKind::Timeout | ErrorKind::Transport | ErrorKind::Unavailable => {
+                self.tell_left(place, self.shared.regions.at(place).failed());
+            }
+            _ if error.code().is_some() => self.answered(place, error.request_id()),
+            _ => {}
+        }
+        let mut tally = self.tally();
+        tally.may_have_signed |= error.may_have_signed();
+        tally.clock_corrected |= retry == Retry::ClockCorrected;
+        // Policies, grants and states are each Region's own. Only the first Region's refusal is final.
+        let is_refusal = retry == Retry::No && error.code().is_some();
+        if is_refusal && place != 0 {
+            tally.refused_by = tally.refused_by.with(place);
+            return Failure::Failed { place, error, retry: Retry::Elsewhere };
+        }
+        Failure::Failed { place, error, retry }
+    }
+
+    fn choose(&self) -> Option<Choice> {
+        self.shared.regions.choose(self.without(), self.shared.policy.attempt_timeout)
+    }
+
+    fn without(&self) -> Places {
+        self.call.without.and(self.tally().refused_by)
+    }
+
+    /// Whether a Region that just failed has another to take its place.
+    fn would_move_from(&self, place: usize) -> bool {
+        self.shared.regions.standby(self.without().with(place)).is_some()
+    }
+
+    fn ticket(&self) -> Ticket {
+        let returns = self.tally().attempts > 0;
+        // What comes back with next to no time would end as a timeout, and hide what it was told before.
+        let spare = if returns { self.shortest_attempt() } else { Duration::ZERO };
+        let patience = self.shared.policy.operation_timeout.saturating_sub(spare);
+        Ticket { number: self.number, deadline: self.started + patience, returns }
+    }
+
+    fn left(&self) -> Duration {
+        self.shared.policy.operation_timeout.saturating_sub(self.started.elapsed())
+    }
+
+    /// An attempt with less time than this would only end as a timeout.
+    fn shortest_attempt(&self) -> Duration {
+        (self.shared.policy.operation_timeout / 20).min(Duration::from_millis(100))
+    }
+
+    fn complete(&self, error: Error) -> Error {
+        let tally = self.tally();
+        error.with_attempts(tally.attempts).with_may_have_signed(tally.may_have_signed)
+    }
+
+    fn refused(&self, place: usize, refused: Refused) -> Error {
+        let timeout = self.shared.policy.operation_timeout;
+        let limits = self.shared.regions.at(place).limits();
+        let (kind, message, remedy) = match refused {
+            Refused::QueueFull(waiting) => (
+                ErrorKind::Throttled,
+                format!("this client's own queue is full: {waiting} calls wait in it"),
+                "ask for fewer signatures at once, or raise max_queued",
+            ),
+            Refused::TooManyAhead(waiting) => (
+                ErrorKind::Throttled,
+                format!("{waiting} calls wait in this client's own queue, more than its requests_per_second let out within {timeout:.1?}"),
+                "ask for fewer signatures at once, or raise requests_per_second (and KMS's quota) or the operation timeout",
+            ),
+            Refused::HeldByRate => (
+                ErrorKind::Throttled,
+                format!("its turn in this client's own queue, which sends no more than KMS gives or requests_per_second says, did not come within {timeout:.1?}"),
+                "ask for fewer signatures at once, or raise KMS's quota, requests_per_second or the operation timeout",
+            ),
+            Refused::HeldInFlight => (
+                ErrorKind::Timeout,
+                format!("its turn in this client's own queue did not come within {timeout:.1?}: {} requests were under way", limits.max_in_flight),
+                "ask for fewer signatures at once, or raise max_in_flight or the operation timeout; if KMS is slow, check the network path to it",
+            ),
+        };
+        Error::new(kind, self.call.operation, message).with_key(self.call.key.as_ref()).with_remedy(remedy)
+    }
+
+    fn no_region(&self) -> Error {
+        Error::new(ErrorKind::Config, self.call.operation, "no Region is left to ask").with_key(self.call.key.as_ref())
+    }
+
+    fn tell_left(&self, place: usize, left_for: Option<Duration>) {
+        if left_for.is_some() && !self.shared.regions.others.is_empty() {
+            let region = self.shared.regions.at(place).name();
+            self.tell(&Event::Region(RegionEvent { region, left_for }));
+        }
+    }
+
+    fn tell(&self, event: &Event<'_>) {
+        if let Some(observer) = &self.shared.observer {
+            // A signature that was made is not lost because somebody cannot count it.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer.observe(event)));
+        }
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells the observer how the call ended, and that it did where its caller dropped it.
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        if self.shared.observer.is_none() {
+            return;
+        }
+        let tally = mem::take(&mut *self.tally());
+        self.tell(&Event::Call(CallEvent {
+            operation: self.call.operation,
+            key: self.call.key.as_ref(),
+            region: self.shared.regions.at(tally.place).name(),
+            attempts: tally.attempts,
+            throttled: tally.throttled,
+            queue_wait: tally.queue_wait,
+            latency: self.started.elapsed(),
+            outcome: tally.outcome.unwrap_or(Outcome::Cancelled),
+            request_id: tally.request_id.as_deref(),
+        }));
+    }
+}

@@ -1,0 +1,54 @@
+//! Events as events of `tracing`. No spans: around the SDK's futures they once overflowed the compiler's query depth.
+
+use tracing::{debug, info, warn};
+
+use super::{CallEvent, Event, Observer, Outcome, RegionEvent};
+
+/// Logs KMS calls as [`tracing`] events of the target `kms_signer`: successes at `DEBUG`, failures and a Region that is
+/// left at `WARN`, its return at `INFO`.
+///
+/// Times are in milliseconds. No credential, digest or signature is in them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TracingObserver;
+
+impl Observer for TracingObserver {
+    fn observe(&self, event: &Event<'_>) {
+        match event {
+            Event::Call(call) => log(call),
+            Event::Region(RegionEvent { region, left_for: Some(left_for) }) => {
+                warn!(target: "kms_signer", region, left_for_ms = millis(*left_for), "Region left");
+            }
+            Event::Region(RegionEvent { region, left_for: None }) => {
+                info!(target: "kms_signer", region, "Region answers again");
+            }
+        }
+    }
+}
+
+fn log(call: &CallEvent<'_>) {
+    macro_rules! event {
+        ($level:ident) => {
+            $level!(
+                target: "kms_signer",
+                operation = %call.operation,
+                key = call.key,
+                region = call.region,
+                attempts = call.attempts,
+                throttled = call.throttled,
+                queue_wait_ms = millis(call.queue_wait),
+                latency_ms = millis(call.latency),
+                request_id = call.request_id,
+                outcome = %call.outcome,
+                "KMS call"
+            )
+        };
+    }
+    match call.outcome {
+        Outcome::Success | Outcome::Cancelled => event!(debug),
+        Outcome::Failure(_) => event!(warn),
+    }
+}
+
+fn millis(duration: core::time::Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}

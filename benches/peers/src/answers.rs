@@ -13,6 +13,8 @@ use crate::Outcome;
 
 const CONTENT_TYPE: &str = "application/x-amz-json-1.1";
 const TARGET: &str = "x-amz-target";
+const GET_PUBLIC_KEY: &str = "TrentService.GetPublicKey";
+pub(crate) const SIGN: &str = "TrentService.Sign";
 /// What precedes the digest in the body of a `Sign` request.
 const MESSAGE: &str = "\"Message\":\"";
 
@@ -68,22 +70,28 @@ impl Answers {
     /// The answer to a request with this `X-Amz-Target` and body. What is not known is refused.
     pub(crate) fn answer(&self, target: Option<&str>, body: &[u8]) -> Response<Bytes> {
         let known = match target {
-            Some("TrentService.GetPublicKey") => Some(&self.get_public_key),
-            Some("TrentService.Sign") => message(body).and_then(|message| self.sign.get(message)),
+            Some(GET_PUBLIC_KEY) => Some(&self.get_public_key),
+            Some(SIGN) => message(body).and_then(|message| self.sign.get(message)),
             _ => None,
         };
-        let mut response = match known {
-            Some(body) => Response::new(body.clone()),
-            None => {
-                let mut refusal = Response::new(Bytes::from_static(br#"{"__type":"ValidationException"}"#));
-                *refusal.status_mut() = http::StatusCode::BAD_REQUEST;
-                refusal
-            }
-        };
-        let content_type = http::HeaderValue::from_static(CONTENT_TYPE);
-        response.headers_mut().insert(http::header::CONTENT_TYPE, content_type);
-        response
+        match known {
+            Some(body) => json(body.clone()),
+            None => refusal(Bytes::from_static(br#"{"__type":"ValidationException"}"#)),
+        }
     }
+}
+
+/// An error as AWS JSON 1.1 has it. The body has its `__type`.
+pub(crate) fn refusal(body: Bytes) -> Response<Bytes> {
+    let mut refusal = json(body);
+    *refusal.status_mut() = http::StatusCode::BAD_REQUEST;
+    refusal
+}
+
+fn json(body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(CONTENT_TYPE));
+    response
 }
 
 /// The `X-Amz-Target` of a request: which operation it asks for.

@@ -92,10 +92,16 @@ fn short(value: f64) -> String {
 
 pub(crate) fn print(rows: &[Row]) {
     let header = ["median (min–max)", "alloy-signer-aws", "kms-signer", "kms-signer / alloy-signer-aws", "bare SDK"];
-    let lines: Vec<[String; 5]> = std::iter::once(header.map(str::to_owned)).chain(rows.iter().map(cells)).collect();
-    let width = |column: usize| lines.iter().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: [usize; 5] = std::array::from_fn(|column| width(column).unwrap_or_default());
-    for (number, line) in lines.iter().enumerate() {
+    print_lines(&header, &rows.iter().map(cells).collect::<Vec<_>>());
+}
+
+/// Any table, each column as wide as its widest cell.
+pub(crate) fn print_lines<const N: usize>(header: &[&str; N], lines: &[[String; N]]) {
+    let header = header.map(str::to_owned);
+    let all = || std::iter::once(&header).chain(lines);
+    let width = |column: usize| all().filter_map(|line| line.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: [usize; N] = std::array::from_fn(|column| width(column).unwrap_or_default());
+    for (number, line) in all().enumerate() {
         let cells: Vec<_> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         println!("| {} |", cells.join(" | "));
         if number == 0 {

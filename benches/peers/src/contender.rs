@@ -14,7 +14,7 @@ use aws_sdk_kms::{
     types::{MessageType, SigningAlgorithmSpec},
 };
 use clap::ValueEnum;
-use kms_signer::{KeyArn, KmsSigner, PublicKey};
+use kms_signer::{KeyArn, KmsClient, KmsSigner, PublicKey};
 use tokio::task::JoinSet;
 
 use crate::Outcome;
@@ -46,9 +46,14 @@ impl Contender {
         Ok(match who {
             Who::AlloySignerAws => Self::Peer(peer().await?),
             Who::AlloySignerAwsNoParity => Self::PeerNoParity(peer().await?),
-            Who::KmsSigner => Self::Ours(KmsSigner::new(client, key, None).await?),
+            Who::KmsSigner => Self::ours(client, key).await?,
             Who::Sdk => Self::Sdk(client.clone(), key.to_string()),
         })
+    }
+
+    /// Ours, over a client that is set up already.
+    pub(crate) async fn ours(client: impl Into<KmsClient>, key: &KeyArn) -> Outcome<Self> {
+        Ok(Self::Ours(KmsSigner::new(client, key, None).await?))
     }
 
     /// Ours, with a public key it is told: it asks nothing. The peer has no such way.

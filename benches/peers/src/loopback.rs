@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use aws_sdk_kms::Client;
+use aws_sdk_kms::{Client, config};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -18,45 +18,62 @@ use tokio::{net::TcpListener, runtime::Builder};
 use crate::{
     Outcome,
     answers::{Answers, target},
-    memory::config,
+    memory,
+    throttle::Throttle,
 };
 
-/// Serves until the process ends.
-pub(crate) fn serve(answers: Arc<Answers>) -> Outcome<SocketAddr> {
+/// Serves until the process ends, at once or with a throttle.
+pub(crate) fn serve(answers: Arc<Answers>, throttle: Option<Arc<Throttle>>) -> Outcome<SocketAddr> {
     let (report, reported) = mpsc::channel();
     thread::Builder::new().name("kms".to_owned()).spawn(move || {
-        let runtime = Builder::new_current_thread().enable_io().build()?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
             // The receiver only goes away when the process ends.
             let _ = report.send(listener.local_addr()?);
-            accept(listener, answers).await
+            accept(listener, answers, throttle).await
         })
     })?;
     Ok(reported.recv()?)
 }
 
-async fn accept(listener: TcpListener, answers: Arc<Answers>) -> std::io::Result<()> {
+async fn accept(listener: TcpListener, answers: Arc<Answers>, throttle: Option<Arc<Throttle>>) -> std::io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
-        let answers = answers.clone();
+        let (answers, throttle) = (answers.clone(), throttle.clone());
         tokio::spawn(async move {
-            let service = service_fn(|request| respond(&answers, request));
+            let _open = throttle.as_ref().map(Throttle::connection);
+            let service = service_fn(|request| respond(&answers, throttle.as_deref(), request));
             // A client that hangs up is no error here.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
-async fn respond(answers: &Answers, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn respond(
+    answers: &Answers,
+    throttle: Option<&Throttle>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    Ok(answers.answer(target(&parts.headers), &body).map(Full::new))
+    let target = target(&parts.headers);
+    if let Some(throttle) = throttle
+        && let Some(refusal) = throttle.refuse(target).await
+    {
+        return Ok(refusal.map(Full::new));
+    }
+    Ok(answers.answer(target, &body).map(Full::new))
 }
 
 /// An SDK client of that KMS: plain HTTP, otherwise the SDK's defaults.
 pub(crate) fn client(address: SocketAddr) -> Client {
+    Client::from_conf(config(address).build())
+}
+
+/// The same before it is built, with connections of its own.
+pub(crate) fn config(address: SocketAddr) -> config::Builder {
     let http = aws_smithy_http_client::Builder::new().build_http();
-    Client::from_conf(config().endpoint_url(format!("http://{address}")).http_client(http).build())
+    memory::config().endpoint_url(format!("http://{address}")).http_client(http)
 }

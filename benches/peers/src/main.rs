@@ -3,14 +3,19 @@
 //! ```text
 //! cargo run --release --manifest-path benches/peers/Cargo.toml
 //! cargo run --release --manifest-path benches/peers/Cargo.toml -- --rounds 31 --signatures 2000 --in-flight 256
+//! cargo run --release --manifest-path benches/peers/Cargo.toml -- burst   # on a KMS with a quota
 //! benches/peers/instructions.sh     # instruction counts, with valgrind
 //! ```
 //!
 //! The KMS replays answers that FakeKms made beforehand, on a thread of its own. Processor time is that of the thread
 //! on which the client, its runtime and its connections run, and nothing else runs there. In each round every client does the
 //! same work once; the order turns round from one round to the next.
+//!
+//! In `burst` that KMS throttles, and what counts is not processor time: how many signatures of a burst are made at all,
+//! how long they take, and how many refusals that costs. It fails if kms-signer does not keep what it promises.
 
 mod answers;
+mod burst;
 mod contender;
 mod loopback;
 mod measure;
@@ -18,6 +23,7 @@ mod memory;
 mod recovery;
 mod start;
 mod table;
+mod throttle;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -29,6 +35,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     answers::Answers,
+    burst::Burst,
     contender::{Contender, Who},
     measure::{Spent, rounds},
     memory::Memory,
@@ -74,6 +81,8 @@ enum Subcommands {
         #[arg(long, default_value_t = 1000)]
         iterations: usize,
     },
+    /// Make a burst of signatures on a KMS with a quota. Fails if kms-signer does not keep what it promises.
+    Burst(Burst),
     /// Sign once in a process of its own. The comparison starts these itself.
     #[command(hide = true)]
     FirstSignature(FirstSignature),
@@ -92,6 +101,7 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         None => compare(&cli.size),
         Some(Subcommands::Repeat { what, who, iterations }) => repeat(what, who, iterations),
+        Some(Subcommands::Burst(burst)) => burst.run(),
         Some(Subcommands::FirstSignature(first)) => first.run(),
     };
     match outcome {
@@ -143,7 +153,7 @@ fn counted(work: impl FnOnce() -> Outcome) -> Outcome {
 fn compare(size: &Size) -> Outcome {
     let runtime = runtime()?;
     let answers = Arc::new(runtime.block_on(Answers::make(size.signatures.into()))?);
-    let server = loopback::serve(answers.clone())?;
+    let server = loopback::serve(answers.clone(), None)?;
     let bench = Bench {
         rounds: size.rounds.try_into()?,
         in_flight: size.in_flight.try_into()?,

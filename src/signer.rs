@@ -10,14 +10,17 @@ use std::sync::{Arc, OnceLock};
 use alloy_primitives::{Address, B256, ChainId, Signature};
 use alloy_signer::Signer;
 use async_trait::async_trait;
-use aws_sdk_kms::operation::{RequestId, sign::SignOutput};
+use aws_sdk_kms::{
+    operation::{RequestId, sign::SignOutput},
+    types::SigningAlgorithmSpec,
+};
 use futures_util::{Stream, StreamExt, stream};
 
 use self::connect::FoundKey;
 pub use self::connect::KmsSignerBuilder;
 use crate::{
     client::KmsClient,
-    error::{Error, ErrorKind, Operation, Result},
+    error::{Error, ErrorKind, Operation, Result, one_line},
     key_ref::KeyRef,
     public_key::PublicKey,
     signature,
@@ -201,6 +204,11 @@ impl Shared {
         let expected = self.kept.get().unwrap_or(&self.given);
         if !expected.can_lead_to(&answered) {
             return Err(key_changed(expected, &answered, Operation::Sign));
+        }
+        // Some emulators leave it out.
+        if let Some(algorithm) = answer.signing_algorithm().filter(|used| **used != SigningAlgorithmSpec::EcdsaSha256) {
+            let message = format!("the answer is signed with {}, not ECDSA_SHA_256", one_line(algorithm.as_str()));
+            return Err(Error::new(ErrorKind::InvalidResponse, Operation::Sign, message));
         }
         let der = answer
             .signature()

@@ -12,6 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("client", &["error", "key_ref", "public_key", "signature"]),
     ("signer", &["error", "key_ref", "public_key", "signature", "client"]),
     ("fake", &["error", "key_ref", "public_key", "signature"]),
+    ("guide", &[]),
 ];
 
 #[test]

@@ -59,3 +59,18 @@ async fn errors_tell_code_and_request_id_and_keep_the_sdks_error() {
     assert_eq!(error.code(), Some("AccessDeniedException"));
     assert!(std::error::Error::source(error).is_some());
 }
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_told_from_a_refusal() {
+    let (fake, signer) = fake_and_signer().await;
+    for fault in [
+        Fault::response(200, "text/html", "<html>Please log in</html>"),
+        Fault::truncated_body(),
+        Fault::set_field("Signature", "!"),
+    ] {
+        let case = format!("{fault:?}");
+        fake.inject(fault);
+        let error = signer.sign_message(b"x").await.unwrap_err();
+        assert!(error.to_string().contains("the answer is not one of KMS: "), "{case}: {error}");
+    }
+}

@@ -25,6 +25,7 @@
 //! - [`Error`] and [`ErrorKind`]; [`Error::find`] gets ours out of alloy's.
 //! - [`signature`]: from KMS's DER to Ethereum's signature, and encoders.
 //! - [`fake`]: a KMS in your process, for tests and first steps.
+//! - [`guide::faults`]: what goes wrong on the way, and what becomes of it.
 //!
 //! # What it does not do
 //!
@@ -114,6 +115,7 @@ mod client;
 mod error;
 #[cfg(feature = "fake-kms")]
 pub mod fake;
+pub mod guide;
 mod key_ref;
 #[cfg(feature = "aws")]
 mod observe;

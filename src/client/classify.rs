@@ -68,6 +68,10 @@ where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
     let (error, retry) = match &failure {
+        // A success that cannot be read comes as an error of the service, too.
+        SdkError::ServiceError(service) if service.raw().status().is_success() => {
+            unreadable(service.raw(), &failure, call)
+        }
         SdkError::ServiceError(service) => answered(service.err(), service.raw(), call, attempt),
         SdkError::ResponseError(response) => unreadable(response.raw(), &failure, call),
         SdkError::TimeoutError(_) => timed_out(call, attempt, policy),

@@ -33,8 +33,15 @@ pub(super) fn html(status: u16, now: i64) -> Response<Bytes> {
     let page = format!(
         "<html>\n<head><title>{status}</title></head>\n<body>\n<center><h1>{status}</h1></center>\n</body>\n</html>\n"
     );
-    let mut response = dated(status, page.into(), now);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    verbatim(status.as_u16(), "text/html", page.into(), now)
+}
+
+/// What was scripted, and no request id.
+pub(super) fn verbatim(status: u16, content_type: &str, body: Bytes, now: i64) -> Response<Bytes> {
+    let mut response = dated(status_code(status), body, now);
+    if let Ok(content_type) = HeaderValue::try_from(content_type) {
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+    }
     response
 }
 

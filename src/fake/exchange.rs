@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{Method, Request as HttpRequest, Response, header::CONTENT_TYPE};
 use serde_json::{Value, json};
@@ -50,6 +49,7 @@ pub(super) fn respond(kms: &FakeKms, request: &HttpRequest<Bytes>, spoilt: Optio
     let response = match spoilt {
         Some(Spoilt::Error(refusal)) => answer::refusal(&refusal, now),
         Some(Spoilt::Status(status)) => answer::html(status, now),
+        Some(Spoilt::Response { status, content_type, body }) => answer::verbatim(status, &content_type, body, now),
         spoilt => {
             let shape = if let Some(Spoilt::Signature(shape)) = spoilt { shape } else { Shape::Usual };
             match carry_out(kms, request, now, shape) {
@@ -91,10 +91,12 @@ fn spoil(mut fields: Value, spoilt: Option<Spoilt>) -> Bytes {
                 fields.remove(&name);
             }
         }
-        Some(Spoilt::KeyId(key_id)) => merge(&mut fields, json!({ "KeyId": key_id })),
-        Some(Spoilt::PublicKey(der)) => merge(&mut fields, json!({ "PublicKey": STANDARD.encode(der) })),
+        Some(Spoilt::With { name, value }) => merge(&mut fields, json!({ name: value })),
         // Done elsewhere: in time, in place of the answer, or in the making of the signature.
-        Some(Spoilt::Late(_) | Spoilt::Error(_) | Spoilt::Status(_) | Spoilt::Signature(_)) | None => {}
+        Some(
+            Spoilt::Late(_) | Spoilt::Error(_) | Spoilt::Status(_) | Spoilt::Response { .. } | Spoilt::Signature(_),
+        )
+        | None => {}
     }
     answer::body(&fields)
 }

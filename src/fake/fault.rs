@@ -3,6 +3,9 @@
 use core::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+
 use super::{ecdsa::Shape, refusal::Refusal};
 
 /// Something that goes wrong with the next request that it matches.
@@ -27,7 +30,8 @@ use super::{ecdsa::Shape, refusal::Refusal};
 ///
 /// # What was done
 ///
-/// After [`error`](Self::error), [`status`](Self::status) and [`refuse`](Self::refuse) the request was not carried out.
+/// After [`error`](Self::error), [`status`](Self::status), [`response`](Self::response) and [`refuse`](Self::refuse) the
+/// request was not carried out.
 /// With every other fault it was, and what goes wrong is its answer: a key may have been created, a signature made.
 #[derive(Clone, Debug)]
 #[must_use = "a fault does nothing until it is injected"]
@@ -58,12 +62,12 @@ pub(super) enum Spoilt {
     Late(Duration),
     Error(Refusal),
     Status(u16),
+    Response { status: u16, content_type: String, body: Bytes },
     Truncated,
     Garbage,
     Empty,
     Without(String),
-    KeyId(String),
-    PublicKey(Vec<u8>),
+    With { name: String, value: String },
     Signature(Shape),
 }
 
@@ -73,12 +77,12 @@ impl Fault {
     ///
     /// A status that HTTP does not have (below 100 or above 999) is sent as 500.
     pub fn error(code: &str, status: u16, message: &str) -> Self {
-        Self::response(Spoilt::Error(Refusal { code: code.to_owned(), status, message: message.to_owned() }))
+        Self::spoiling(Spoilt::Error(Refusal { code: code.to_owned(), status, message: message.to_owned() }))
     }
 
     /// The normal answer comes late.
     pub fn latency(latency: Duration) -> Self {
-        Self::response(Spoilt::Late(latency))
+        Self::spoiling(Spoilt::Late(latency))
     }
 
     /// The request arrives and the reply never comes. [Connection fault](#connection-faults).
@@ -98,32 +102,43 @@ impl Fault {
 
     /// The answer's body stops half-way.
     pub fn truncated_body() -> Self {
-        Self::response(Spoilt::Truncated)
+        Self::spoiling(Spoilt::Truncated)
     }
 
     /// HTTP 200 with a body that is neither JSON nor text.
     pub fn garbage_body() -> Self {
-        Self::response(Spoilt::Garbage)
+        Self::spoiling(Spoilt::Garbage)
     }
 
     /// HTTP 200 with no body.
     pub fn empty_body() -> Self {
-        Self::response(Spoilt::Empty)
+        Self::spoiling(Spoilt::Empty)
     }
 
     /// The answer lacks a field, for instance `Signature`.
     pub fn missing_field(name: &str) -> Self {
-        Self::response(Spoilt::Without(name.to_owned()))
+        Self::spoiling(Spoilt::Without(name.to_owned()))
+    }
+
+    /// The answer has this text for a field, for instance `ECDSA_SHA_512` for `SigningAlgorithm`, whether it had one or
+    /// not. An answer that is a refusal stays as it is.
+    pub fn set_field(name: &str, value: &str) -> Self {
+        Self::spoiling(Spoilt::With { name: name.to_owned(), value: value.to_owned() })
     }
 
     /// The answer says another `KeyId`.
     pub fn key_id(key_id: &str) -> Self {
-        Self::response(Spoilt::KeyId(key_id.to_owned()))
+        Self::set_field("KeyId", key_id)
     }
 
     /// `GetPublicKey` answers these bytes as its `PublicKey`.
     pub fn bad_spki(der: impl Into<Vec<u8>>) -> Self {
-        Self::response(Spoilt::PublicKey(der.into())).on("GetPublicKey")
+        Self::set_field("PublicKey", &STANDARD.encode(der.into())).on("GetPublicKey")
+    }
+
+    /// `Sign` answers these bytes as its `Signature`.
+    pub fn bad_signature(der: impl Into<Vec<u8>>) -> Self {
+        Self::set_field("Signature", &STANDARD.encode(der.into())).on("Sign")
     }
 
     /// `Sign` answers a valid signature of the digest by another key.
@@ -160,7 +175,21 @@ impl Fault {
     ///
     /// A status that HTTP does not have (below 100 or above 999) is sent as 500.
     pub fn status(status: u16) -> Self {
-        Self::response(Spoilt::Status(status))
+        Self::spoiling(Spoilt::Status(status))
+    }
+
+    /// This response and no other, without a request id: what a proxy, a portal or another service says.
+    ///
+    /// A status that HTTP does not have (below 100 or above 999) is sent as 500. A content type that no header can carry
+    /// is left out.
+    ///
+    /// ```
+    /// use kms_signer::fake::{FakeKms, Fault};
+    ///
+    /// FakeKms::new().inject(Fault::response(200, "text/html", "<html>Please log in</html>"));
+    /// ```
+    pub fn response(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        Self::spoiling(Spoilt::Response { status, content_type: content_type.to_owned(), body: body.into().into() })
     }
 
     /// Only for requests of this operation, for instance `Sign`. Without it any operation matches, except that faults of
@@ -186,12 +215,12 @@ impl Fault {
         Self::once(Effect::Connection(broken))
     }
 
-    fn response(spoilt: Spoilt) -> Self {
+    fn spoiling(spoilt: Spoilt) -> Self {
         Self::once(Effect::Response(spoilt))
     }
 
     fn signature(shape: Shape) -> Self {
-        Self::response(Spoilt::Signature(shape)).on("Sign")
+        Self::spoiling(Spoilt::Signature(shape)).on("Sign")
     }
 
     fn once(effect: Effect) -> Self {

@@ -40,12 +40,34 @@ async fn transient_faults_are_survived() {
 #[tokio::test]
 async fn attempts_end_at_their_number_and_are_told() {
     let (fake, signer) = signer_with(|client| client.with_max_attempts(3)).await;
-    fake.inject(Fault::error("ThrottlingException", 400, "slow down").forever());
+    fake.inject(Fault::error("KMSInternalException", 500, "oops").forever());
     let error = signer.sign_message(b"x").await.unwrap_err();
-    assert_kind(&error, ErrorKind::Throttled);
+    assert_kind(&error, ErrorKind::Unavailable);
     assert!(error.to_string().contains("(3 attempts)"), "{error}");
     assert_eq!(signs(&fake), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_throttled_waits_for_its_turn_again_until_the_deadline() {
+    let (fake, signer) = signer_with(|client| client.with_max_attempts(3)).await;
+    fake.inject(Fault::error("ThrottlingException", 400, "slow down").times(8));
+    signer.sign_message(b"x").await.unwrap();
+    assert_eq!(signs(&fake), 9);
+
+    fake.inject(Fault::error("ThrottlingException", 400, "slow down").forever());
+    let started = tokio::time::Instant::now();
+    let error = signer.sign_message(b"x").await.unwrap_err();
+    assert_kind(&error, ErrorKind::Throttled);
+    assert!(ours(&error).request_id().is_some(), "KMS's own answer, not our queue's: {error}");
     assert!(!ours(&error).may_have_signed());
+    assert!((8..=10).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+    // One a second at the end: the queue does not hammer a service that gives nothing.
+    assert!(signs(&fake) < 9 + 30, "{}", signs(&fake));
+
+    let (fake, signer) = signer_with(|client| client.with_max_attempts(1)).await;
+    fake.inject(Fault::error("ThrottlingException", 400, "slow down"));
+    assert_kind(&signer.sign_message(b"x").await.unwrap_err(), ErrorKind::Throttled);
+    assert_eq!(signs(&fake), 1);
 }
 
 #[tokio::test]
@@ -122,7 +144,7 @@ async fn the_callers_own_retries_and_timeouts_do_not_add_to_ours() {
     fake.inject(Fault::latency(Duration::from_millis(50)));
     signer.sign_message(b"x").await.unwrap();
     let before = signs(&fake);
-    fake.inject(Fault::error("ThrottlingException", 400, "slow down").forever());
+    fake.inject(Fault::error("KMSInternalException", 500, "oops").forever());
     signer.sign_message(b"x").await.unwrap_err();
     assert_eq!(signs(&fake) - before, 2);
 }

@@ -1,83 +1,51 @@
-//! Every fault that FakeKms can make, at signing: what kind of error it becomes, and what may have been signed.
+//! The fault matrix: every fault, at `GetPublicKey` and at `Sign`, with a client that tries once and with a patient one.
+//!
+//! The table is in `faults/table.rs`, and as a page of the documentation in `src/guide/faults.md`.
 
-use std::time::Duration;
+mod bits;
+mod page;
+mod place;
+mod running;
+mod table;
+mod wire;
+
+use std::collections::BTreeSet;
 
 use alloy_signer::Signer;
-use kms_signer::{
-    Error, ErrorKind, KmsClient, KmsSigner, Operation,
-    fake::{FakeKms, Fault},
-};
+use futures_util::{StreamExt, stream};
+use kms_signer::{Operation, fake::Fault};
 
-use crate::ours;
+use crate::{fake_and_signer, ours};
 
-/// A signer that does not retry and waits 200 ms at most.
-async fn impatient() -> (FakeKms, KmsSigner) {
-    let fake = FakeKms::new();
-    let client = KmsClient::from(fake.client()).with_max_attempts(1).with_operation_timeout(Duration::from_millis(200));
-    let signer = KmsSigner::new(client, fake.create_key().unwrap(), None).await.unwrap();
-    (fake, signer)
-}
+/// How many rows are under way at a time. Some of them wait for a timeout.
+const AT_ONCE: usize = 16;
 
-#[tokio::test]
-async fn each_becomes_its_kind() {
-    let (fake, signer) = impatient().await;
-    let other = fake.create_key().unwrap();
-    let elsewhere = signer.key().to_string().replace("us-east-1", "us-west-2");
-    let stranger = signer.key().to_string().replace("111122223333", "999999999999");
-    // fault, kind, may have signed, retryable
-    let cases = [
-        (Fault::error("AccessDeniedException", 400, "no"), ErrorKind::AccessDenied, false, false),
-        (Fault::error("ThrottlingException", 400, "Rate exceeded"), ErrorKind::Throttled, false, true),
-        (Fault::error("KMSInternalException", 500, "oops"), ErrorKind::Unavailable, true, true),
-        (Fault::status(503), ErrorKind::Unavailable, true, true),
-        (Fault::status(403), ErrorKind::InvalidResponse, true, false),
-        (Fault::stall(), ErrorKind::Timeout, true, true),
-        (Fault::latency(Duration::from_secs(1)), ErrorKind::Timeout, true, true),
-        (Fault::disconnect(), ErrorKind::Transport, true, true),
-        (Fault::refuse(), ErrorKind::Transport, false, true),
-        (Fault::truncated_body(), ErrorKind::InvalidResponse, true, false),
-        (Fault::garbage_body(), ErrorKind::InvalidResponse, true, false),
-        (Fault::empty_body(), ErrorKind::InvalidResponse, true, false),
-        (Fault::missing_field("Signature"), ErrorKind::InvalidResponse, true, false),
-        (Fault::missing_field("KeyId"), ErrorKind::InvalidResponse, true, false),
-        (Fault::other_key(), ErrorKind::SignatureMismatch, true, false),
-        (Fault::key_id(other.as_ref()), ErrorKind::KeyChanged, true, false),
-        (Fault::key_id(other.key_id().as_str()), ErrorKind::KeyChanged, true, false),
-        (Fault::key_id(&elsewhere), ErrorKind::KeyChanged, true, false),
-        (Fault::key_id(&stranger), ErrorKind::KeyChanged, true, false),
-        (Fault::key_id("not a key"), ErrorKind::InvalidResponse, true, false),
-    ];
-    for (fault, kind, may_have_signed, retryable) in cases {
-        let case = format!("{fault:?}");
-        fake.clear_faults();
-        fake.inject(fault);
-        let error = signer.sign_message(b"x").await.unwrap_err();
-        let error = ours(&error);
-        assert_eq!(error.kind(), kind, "{case}: {error}");
-        assert_eq!(error.may_have_signed(), may_have_signed, "{case}: {error}");
-        assert_eq!(error.is_retryable(), retryable, "{case}: {error}");
-        assert_eq!(error.operation(), Operation::Sign, "{case}");
-        assert_eq!(error.key(), Some(signer.key().as_ref()), "{case}");
-        assert_one_line(error);
-    }
-    fake.clear_faults();
-    signer.sign_message(b"x").await.unwrap();
-}
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_becomes_its_kind_or_is_survived() {
+    let sections = table::sections();
+    let rows: Vec<_> = sections.iter().flat_map(|section| &section.rows).collect();
+    let names: BTreeSet<_> = rows.iter().map(|row| row.fault).collect();
+    assert_eq!(names.len(), rows.len(), "two rows have one name");
 
-#[tokio::test]
-async fn a_flipped_bit_never_gets_through() {
-    let (fake, signer) = impatient().await;
-    for _ in 0..50 {
-        fake.inject(Fault::flipped_bit());
-        let error = signer.sign_message(b"x").await.unwrap_err();
-        let kind = ours(&error).kind();
-        assert!(matches!(kind, ErrorKind::InvalidSignature | ErrorKind::SignatureMismatch), "{error}");
-    }
+    let cells = rows.iter().flat_map(|row| {
+        let cells = [(Operation::GetPublicKey, row.get_public_key), (Operation::Sign, row.sign)];
+        cells.into_iter().filter_map(move |(operation, expected)| Some((*row, operation, expected?)))
+    });
+    let failures: Vec<String> = stream::iter(cells)
+        .map(|(row, operation, expected)| place::check(row, operation, expected))
+        .buffered(AT_ONCE)
+        .filter_map(async |result| result.err())
+        .collect()
+        .await;
+    let table = page::markdown(&sections);
+    println!("{table}\n{} faults", rows.len());
+    assert!(failures.is_empty(), "{} cells are wrong:\n{}", failures.len(), failures.join("\n"));
+    page::compare(&table);
 }
 
 #[tokio::test]
 async fn errors_tell_code_and_request_id_and_keep_the_sdks_error() {
-    let (fake, signer) = impatient().await;
+    let (fake, signer) = fake_and_signer().await;
     fake.inject(Fault::error("AccessDeniedException", 400, "User: arn:aws:iam::1:user/x is not authorized"));
     let error = signer.sign_message(b"x").await.unwrap_err();
     let error = ours(&error);
@@ -92,7 +60,17 @@ async fn errors_tell_code_and_request_id_and_keep_the_sdks_error() {
     assert!(std::error::Error::source(error).is_some());
 }
 
-fn assert_one_line(error: &Error) {
-    let text = error.to_string();
-    assert!(!text.contains('\n') && text.len() < 600, "{text}");
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_told_from_a_refusal() {
+    let (fake, signer) = fake_and_signer().await;
+    for fault in [
+        Fault::response(200, "text/html", "<html>Please log in</html>"),
+        Fault::truncated_body(),
+        Fault::set_field("Signature", "!"),
+    ] {
+        let case = format!("{fault:?}");
+        fake.inject(fault);
+        let error = signer.sign_message(b"x").await.unwrap_err();
+        assert!(error.to_string().contains("the answer is not one of KMS: "), "{case}: {error}");
+    }
 }

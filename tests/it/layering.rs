@@ -9,9 +9,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("key_ref", &["error"]),
     ("public_key", &["asn1", "error"]),
     ("signature", &["asn1", "error", "public_key"]),
-    ("client", &["error", "key_ref", "public_key", "signature"]),
-    ("signer", &["error", "key_ref", "public_key", "signature", "client"]),
+    ("observe", &["error"]),
+    ("client", &["error", "key_ref", "public_key", "signature", "observe"]),
+    ("signer", &["error", "key_ref", "public_key", "signature", "observe", "client"]),
     ("fake", &["error", "key_ref", "public_key", "signature"]),
+    ("guide", &[]),
 ];
 
 #[test]

@@ -140,7 +140,14 @@ async fn of_many_digests_a_bounded_number_is_under_way() {
     fake.inject(Fault::stall().on("Sign").forever());
     let mut signatures = Box::pin(signer.sign_hashes(std::iter::repeat_n(B256::ZERO, 100)));
     assert!(tokio::time::timeout(Duration::from_millis(300), signatures.next()).await.is_err());
-    assert_eq!(fake.requests().iter().filter(|request| request.operation() == "Sign").count(), 32);
+    assert_eq!(fake.requests().iter().filter(|request| request.operation() == "Sign").count(), 64);
+
+    let (fake, client) = (fake.clone(), signer.client().clone().with_max_in_flight(5));
+    let signer = KmsSigner::new(client, signer.key(), None).await.unwrap();
+    let before = fake.requests().len();
+    let mut signatures = Box::pin(signer.sign_hashes(std::iter::repeat_n(B256::ZERO, 100)));
+    assert!(tokio::time::timeout(Duration::from_millis(300), signatures.next()).await.is_err());
+    assert_eq!(fake.requests().len() - before, 5);
 }
 
 #[tokio::test]

@@ -156,6 +156,43 @@ async fn a_load_balancer_answers_in_html() {
 }
 
 #[tokio::test]
+async fn somebody_else_answers() {
+    let (kms, arn, _) = prepared().await;
+    kms.inject(Fault::response(403, "application/xml", "<Error><Code>AccessDenied</Code></Error>"));
+    let error = sign_digest(&kms, &arn, DIGEST.0).await.unwrap_err();
+    let response = error.raw_response().unwrap();
+    assert_eq!(response.status().as_u16(), 403);
+    assert_eq!(response.headers().get("content-type"), Some("application/xml"));
+    assert_eq!(response.body().bytes(), Some(b"<Error><Code>AccessDenied</Code></Error>".as_slice()));
+    assert!(error.request_id().is_none());
+
+    kms.inject(Fault::response(1000, "no\nheader", [0xff]));
+    let error = sign_digest(&kms, &arn, DIGEST.0).await.unwrap_err();
+    let response = error.raw_response().unwrap();
+    assert_eq!(response.status().as_u16(), 500);
+    assert_eq!(response.headers().get("content-type"), None);
+}
+
+#[tokio::test]
+async fn fields_say_what_they_are_told() {
+    let (kms, arn, _) = prepared().await;
+    kms.inject(Fault::set_field("SigningAlgorithm", "ECDSA_SHA_512"));
+    let answer = sign_digest(&kms, &arn, DIGEST.0).await.unwrap();
+    assert_eq!(answer.signing_algorithm().unwrap().as_str(), "ECDSA_SHA_512");
+    assert_eq!(answer.key_id(), Some(arn.as_str()), "the other fields stay");
+
+    kms.inject(Fault::bad_signature([0x30, 0]));
+    let answer = client(&kms).get_public_key().key_id(&arn).send().await.unwrap();
+    assert!(answer.public_key().is_some(), "it waits for Sign");
+    let answer = sign_digest(&kms, &arn, DIGEST.0).await.unwrap();
+    assert_eq!(answer.signature().unwrap().as_ref(), [0x30, 0]);
+
+    kms.inject(Fault::set_field("KeyId", "x").times(2));
+    assert_eq!(code(sign_digest(&kms, "alias/nobody", DIGEST.0).await), "NotFoundException");
+    assert_eq!(sign_digest(&kms, &arn, DIGEST.0).await.unwrap().key_id(), Some("x"));
+}
+
+#[tokio::test]
 async fn signatures_take_the_shape_asked_for() {
     let (kms, arn, key) = prepared().await;
     for _ in 0..3 {
@@ -218,6 +255,7 @@ async fn what_goes_wrong_on_the_way_back_was_still_done() {
     for (fault, done) in [
         (Fault::error("ThrottlingException", 400, "Rate exceeded"), 0),
         (Fault::status(503), 0),
+        (Fault::response(200, "text/html", "<html></html>"), 0),
         (Fault::refuse(), 0),
         (Fault::disconnect(), 1),
         (Fault::truncated_body(), 1),

@@ -227,7 +227,10 @@ impl Shared {
         let invalid = |message| Error::new(ErrorKind::InvalidResponse, Operation::Sign, message);
         // Some emulators leave it out.
         if let Some(algorithm) = answer.signing_algorithm().filter(|&used| *used != SigningAlgorithmSpec::EcdsaSha256) {
-            return Err(invalid(format!("the answer is signed with {}, not ECDSA_SHA_256", one_line(algorithm.as_str()))));
+            return Err(invalid(format!(
+                "the answer is signed with {}, not ECDSA_SHA_256",
+                one_line(algorithm.as_str())
+            )));
         }
         let der = answer.signature().ok_or_else(|| invalid("the answer has no Signature".to_owned()))?;
         let signature = signature::recover(der.as_ref(), digest, &self.public_key)?;

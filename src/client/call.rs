@@ -334,17 +334,24 @@ impl<'a> Run<'a> {
             ),
             Refused::TooManyAhead(waiting) => (
                 ErrorKind::Throttled,
-                format!("{waiting} calls wait in this client's own queue, more than its requests_per_second let out within {timeout:.1?}"),
+                format!(
+                    "{waiting} calls wait in this client's own queue, more than its requests_per_second let out within {timeout:.1?}"
+                ),
                 "ask for fewer signatures at once, or raise requests_per_second (and KMS's quota) or the operation timeout",
             ),
             Refused::HeldByRate => (
                 ErrorKind::Throttled,
-                format!("its turn in this client's own queue, which sends no more than KMS gives or requests_per_second says, did not come within {timeout:.1?}"),
+                format!(
+                    "its turn in this client's own queue, which sends no more than KMS gives or requests_per_second says, did not come within {timeout:.1?}"
+                ),
                 "ask for fewer signatures at once, or raise KMS's quota, requests_per_second or the operation timeout",
             ),
             Refused::HeldInFlight => (
                 ErrorKind::Timeout,
-                format!("its turn in this client's own queue did not come within {timeout:.1?}: {} requests were under way", limits.max_in_flight),
+                format!(
+                    "its turn in this client's own queue did not come within {timeout:.1?}: {} requests were under way",
+                    limits.max_in_flight
+                ),
                 "ask for fewer signatures at once, or raise max_in_flight or the operation timeout; if KMS is slow, check the network path to it",
             ),
         };

@@ -87,7 +87,8 @@ struct Place<'a> {
 impl Limiter {
     pub(super) fn new(limits: Limits) -> Self {
         let pace = Pace::new(limits.requests_per_second.map(f64::from), Instant::now());
-        let state = State { waiting: BTreeMap::new(), in_flight: 0, max_in_flight: limits.max_in_flight, pace, held: false };
+        let state =
+            State { waiting: BTreeMap::new(), in_flight: 0, max_in_flight: limits.max_in_flight, pace, held: false };
         Self { limits, state: Mutex::new(state) }
     }
 

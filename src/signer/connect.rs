@@ -144,10 +144,16 @@ impl KmsSignerBuilder {
             match (answer, &found) {
                 (Ok(replica), Ok(first)) if replica.public_key != first.public_key => {
                     let region = self.client.region_at(place).unwrap_or_default();
-                    let message = format!("the key in {region} is another key: its address is {}, not {}", replica.public_key.address(), first.public_key.address());
+                    let message = format!(
+                        "the key in {region} is another key: its address is {}, not {}",
+                        replica.public_key.address(),
+                        first.public_key.address()
+                    );
                     return Err(Error::new(ErrorKind::KeyChanged, Operation::GetPublicKey, message)
                         .with_key(key.in_region(Some(region)))
-                        .with_remedy("let the alias lead to replicas of one multi-Region key, or leave that Region out"));
+                        .with_remedy(
+                            "let the alias lead to replicas of one multi-Region key, or leave that Region out",
+                        ));
                 }
                 (Ok(replica), Err(_)) => {
                     check_replicable(&self.client, &replica.key)?;
@@ -172,7 +178,9 @@ impl KmsSignerBuilder {
         } else {
             match given.region() {
                 Some(key) if !regions.contains(&key) => {
-                    format!("the key is in {key}, but the client is for {listed}; build the client for the key's Region")
+                    format!(
+                        "the key is in {key}, but the client is for {listed}; build the client for the key's Region"
+                    )
                 }
                 _ => return Ok(()),
             }
@@ -186,10 +194,11 @@ pub(super) fn check_replicable(client: &KmsClient, key: &KeyRef) -> Result<()> {
     if client.region_count() == 1 || key.key_id().is_none_or(KeyId::is_multi_region) {
         return Ok(());
     }
-    let message = "the client has other Regions to turn to, but this key is in one Region only and can never be in another";
-    Err(Error::new(ErrorKind::KeyUnsuitable, Operation::Connect, message)
-        .with_key(key.as_ref())
-        .with_remedy("use a multi-Region key (mrk-…, made with MultiRegion and replicated), or a client without failover"))
+    let message =
+        "the client has other Regions to turn to, but this key is in one Region only and can never be in another";
+    Err(Error::new(ErrorKind::KeyUnsuitable, Operation::Connect, message).with_key(key.as_ref()).with_remedy(
+        "use a multi-Region key (mrk-…, made with MultiRegion and replicated), or a client without failover",
+    ))
 }
 
 fn while_connecting(error: Error) -> Error {

@@ -131,7 +131,8 @@ async fn refusals_say_why() {
     assert_eq!(fails, (Some(Refused::TooManyAhead(1)), 0), "it does not wait to find out");
     drop(waits);
     // Only its own turn, and too late.
-    let late = refusal(Ticket { deadline: Instant::now() + Duration::from_millis(30), returns: true, ..ticket(7) }).await;
+    let late =
+        refusal(Ticket { deadline: Instant::now() + Duration::from_millis(30), returns: true, ..ticket(7) }).await;
     assert_eq!(late, Some(Refused::HeldByRate));
 }
 
@@ -229,7 +230,11 @@ async fn an_unknown_quota_is_found() {
             let bucket = bucket.into_inner().unwrap();
             let throttled = f64::from(bucket.throttled) / f64::from(bucket.served);
             let p99 = times[times.len() * 99 / 100];
-            println!("{quota:>5} {latency:>6}ms {:>8.3} {throttled:>17.3} {p99:>6}ms {:>5}", goodput / possible, 256_000 / quota);
+            println!(
+                "{quota:>5} {latency:>6}ms {:>8.3} {throttled:>17.3} {p99:>6}ms {:>5}",
+                goodput / possible,
+                256_000 / quota
+            );
             assert!(goodput >= possible * 0.9, "{goodput} of {possible}");
             assert!(throttled <= 0.5, "{throttled}");
         }

@@ -36,7 +36,7 @@
 //!
 //! `CreateKey` (`ECC_SECG_P256K1`, `ECC_NIST_P256`, `SYMMETRIC_DEFAULT`, single- and multi-Region), `GetPublicKey`,
 //! `Sign`, `DescribeKey`, `CreateAlias`, `UpdateAlias`, `EnableKey`, `DisableKey`, `ScheduleKeyDeletion` and
-//! `CancelKeyDeletion`, in account [`FakeKms::ACCOUNT`] and Region [`FakeKms::REGION`]. Signatures are as KMS makes
+//! `CancelKeyDeletion`, in account [`FakeKms::ACCOUNT`] and Region [`FakeKms::REGION`] or another. Signatures are as KMS makes
 //! them: random nonce, high S about half the time, r and s of any length.
 //!
 //! # What it does not do
@@ -83,10 +83,9 @@ use crate::{
 /// An in-process KMS. Clones share keys, faults, request log and clock.
 ///
 /// See the [module documentation](self) for what it has and what it does not do.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct FakeKms(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
     store: Store,
     faults: Faults,
@@ -97,12 +96,40 @@ struct Shared {
 impl FakeKms {
     /// The account that all its keys are in.
     pub const ACCOUNT: &str = "111122223333";
-    /// The Region that all its keys are in.
+    /// The Region that it is in unless made for another.
     pub const REGION: &str = "us-east-1";
 
     /// An empty KMS: no keys, no aliases, no faults, the machine's clock.
     pub fn new() -> Self {
-        Self::default()
+        Self::in_region(Self::REGION)
+    }
+
+    /// An empty KMS in another Region. It shares nothing with others but what is
+    /// [replicated](Self::replicate_key).
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use alloy_signer::Signer;
+    /// use kms_signer::{KmsClient, KmsSigner, fake::{FakeKms, Fault}};
+    ///
+    /// let (east, west) = (FakeKms::new(), FakeKms::in_region("us-west-2"));
+    /// let key = east.create_multi_region_key()?;
+    /// east.replicate_key(&key, &west)?;
+    ///
+    /// let client = KmsClient::from(east.client()).with_failover_client(west.client());
+    /// let signer = KmsSigner::new(client, key, None).await?;
+    /// east.inject(Fault::disconnect().forever());
+    /// signer.sign_message(b"hello").await?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    pub fn in_region(region: &str) -> Self {
+        let (faults, log, clock) = Default::default();
+        Self(Arc::new(Shared { store: Store::new(region), faults, log, clock }))
+    }
+
+    /// The Region that all its keys are in.
+    pub fn region(&self) -> &str {
+        self.0.store.region()
     }
 
     /// A new SDK client of this KMS, with made-up credentials. It never uses the network or the environment.
@@ -122,7 +149,39 @@ impl FakeKms {
     /// [`ErrorKind::Other`] if the operating system gives no random numbers.
     pub fn create_key(&self) -> Result<KeyArn> {
         let secret = ecdsa::random_secret().map_err(Refusal::into_error)?;
-        self.add(secret, Origin::AwsKms)
+        self.add(secret, Origin::AwsKms, false)
+    }
+
+    /// As [`create_key`](Self::create_key), but a multi-Region key (`mrk-…`).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Other`] if the operating system gives no random numbers.
+    pub fn create_multi_region_key(&self) -> Result<KeyArn> {
+        let secret = ecdsa::random_secret().map_err(Refusal::into_error)?;
+        self.add(secret, Origin::AwsKms, true)
+    }
+
+    /// Makes a replica of a multi-Region key in the KMS of another Region, as `ReplicateKey` does: same id, same key material.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::KeyNotFound`] if there is no such key here; [`ErrorKind::KeyUnsuitable`] if it is no multi-Region
+    /// key, or the other KMS is in the same Region.
+    pub fn replicate_key(&self, key: &KeyArn, to: &Self) -> Result<KeyArn> {
+        let found = self
+            .0
+            .store
+            .key(key.as_ref(), Lookup::of("ReplicateKey"), self.0.clock.now())
+            .map_err(|refusal| refusal.into_error().with_key(key.as_ref()))?;
+        if !found.is_multi_region() || to.region() == self.region() {
+            let message = "only a multi-Region key can have a replica, and only in another Region";
+            return Err(Error::new(ErrorKind::KeyUnsuitable, Operation::Fake, message).with_key(key.as_ref()));
+        }
+        let replica = found.replica(to.region(), to.0.clock.now());
+        let arn = replica.arn.parse()?;
+        to.0.store.insert(replica);
+        Ok(arn)
     }
 
     /// Makes a secp256k1 signing key of this secret, for instance one whose address a test node has funded.
@@ -137,7 +196,7 @@ impl FakeKms {
         let secret = k256::SecretKey::from_slice(secret.as_slice()).map_err(|_| {
             Error::new(ErrorKind::Config, Operation::Fake, "the secret is not between 1 and the order of secp256k1")
         })?;
-        self.add(secret, Origin::External)
+        self.add(secret, Origin::External, false)
     }
 
     /// Points an alias at a key: makes the alias, or retargets it if it exists.
@@ -198,13 +257,19 @@ impl FakeKms {
         reply.response
     }
 
-    fn add(&self, secret: k256::SecretKey, origin: Origin) -> Result<KeyArn> {
-        let id = random::key_id(false).map_err(Refusal::into_error)?;
+    fn add(&self, secret: k256::SecretKey, origin: Origin, multi_region: bool) -> Result<KeyArn> {
+        let id = random::key_id(multi_region).map_err(Refusal::into_error)?;
         let material = Material::Secp256k1(secret);
-        let key = Key::new(id, material, Usage::SignVerify, origin, self.0.clock.now());
+        let key = Key::new(id, self.region(), material, Usage::SignVerify, origin, self.0.clock.now());
         let arn = key.arn.parse()?;
         self.0.store.insert(key);
         Ok(arn)
+    }
+}
+
+impl Default for FakeKms {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -298,7 +298,7 @@ impl<'a> Run<'a> {
 
     /// Whether a Region that just failed has another to take its place.
     fn would_move_from(&self, place: usize) -> bool {
-        self.shared.regions.standby(self.without().with(place)).is_some()
+        self.shared.regions.has_any(self.without().with(place))
     }
 
     fn ticket(&self) -> Ticket {

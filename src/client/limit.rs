@@ -124,7 +124,7 @@ impl Limiter {
         if !ticket.returns && ahead >= self.limits.max_queued as usize {
             return Err(Refused::QueueFull(ahead));
         }
-        if !ticket.returns && state.pace.earliest(ahead, now) > ticket.deadline {
+        if !ticket.returns && state.pace.earliest(ahead, now) >= ticket.deadline {
             return Err(Refused::TooManyAhead(ahead));
         }
         let woken = Arc::new(Notify::new());
@@ -175,7 +175,8 @@ impl State {
     }
 
     fn held_by(&self) -> Refused {
-        if self.in_flight >= self.max_in_flight { Refused::HeldInFlight } else { Refused::HeldByRate }
+        let is_free = self.in_flight < self.max_in_flight;
+        if is_free && self.pace.rate().is_some() { Refused::HeldByRate } else { Refused::HeldInFlight }
     }
 }
 

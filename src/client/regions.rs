@@ -113,6 +113,13 @@ impl Regions {
         soonest.map(|(_, choice)| choice)
     }
 
+    /// Whether a Region may be asked now.
+    pub(super) fn has_any(&self, without: Places) -> bool {
+        let now = Instant::now();
+        let may_be_asked = |region: &Region| region.health().left_until.is_none_or(|until| until <= now);
+        self.all().enumerate().any(|(place, region)| !without.has(place) && may_be_asked(region))
+    }
+
     /// The first Region, by order, that is known to work.
     pub(super) fn standby(&self, without: Places) -> Option<Choice> {
         self.all()

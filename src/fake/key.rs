@@ -23,6 +23,9 @@ pub(super) struct Key {
     pub(super) description: String,
     origin: Origin,
     created: i64,
+    region: String,
+    /// The Region that it was replicated from.
+    replica_of: Option<String>,
 }
 
 #[derive(Clone)]
@@ -58,9 +61,37 @@ pub(super) enum State {
 
 impl Key {
     /// An enabled key. `now` is in seconds since 1970.
-    pub(super) fn new(id: String, material: Material, usage: Usage, origin: Origin, now: i64) -> Self {
-        let arn = format!("arn:aws:kms:{}:{}:key/{id}", FakeKms::REGION, FakeKms::ACCOUNT);
-        Self { id, arn, material, usage, state: State::Enabled, description: String::new(), origin, created: now }
+    pub(super) fn new(id: String, region: &str, material: Material, usage: Usage, origin: Origin, now: i64) -> Self {
+        let arn = arn(region, &id);
+        Self {
+            id,
+            arn,
+            material,
+            usage,
+            state: State::Enabled,
+            description: String::new(),
+            origin,
+            created: now,
+            region: region.to_owned(),
+            replica_of: None,
+        }
+    }
+
+    /// A replica in another Region: the same id and key material, everything else its own.
+    pub(super) fn replica(&self, region: &str, now: i64) -> Self {
+        Self {
+            arn: arn(region, &self.id),
+            state: State::Enabled,
+            description: String::new(),
+            created: now,
+            region: region.to_owned(),
+            replica_of: Some(self.replica_of.clone().unwrap_or_else(|| self.region.clone())),
+            ..self.clone()
+        }
+    }
+
+    pub(super) fn is_multi_region(&self) -> bool {
+        self.id.starts_with("mrk-")
     }
 
     /// What KMS requires of a key before it is used.
@@ -111,7 +142,7 @@ impl Key {
 
     /// `KeyMetadata`, as `CreateKey` and `DescribeKey` answer it.
     pub(super) fn metadata(&self) -> Value {
-        let multi_region = self.id.starts_with("mrk-");
+        let multi_region = self.is_multi_region();
         let mut fields = self.abilities();
         merge(
             &mut fields,
@@ -129,11 +160,12 @@ impl Key {
             }),
         );
         if multi_region {
+            let primary = self.replica_of.as_ref().unwrap_or(&self.region);
             merge(
                 &mut fields,
                 json!({ "MultiRegionConfiguration": {
-                    "MultiRegionKeyType": "PRIMARY",
-                    "PrimaryKey": { "Arn": self.arn, "Region": FakeKms::REGION },
+                    "MultiRegionKeyType": if self.replica_of.is_some() { "REPLICA" } else { "PRIMARY" },
+                    "PrimaryKey": { "Arn": arn(primary, &self.id), "Region": primary },
                     "ReplicaKeys": [],
                 }}),
             );
@@ -146,6 +178,10 @@ impl Key {
         }
         fields
     }
+}
+
+fn arn(region: &str, id: &str) -> String {
+    format!("arn:aws:kms:{region}:{}:key/{id}", FakeKms::ACCOUNT)
 }
 
 impl Material {

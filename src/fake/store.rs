@@ -8,8 +8,11 @@ use std::{
 use super::{FakeKms, key::Key, refusal::Refusal};
 use crate::key_ref::KeyRef;
 
-#[derive(Default)]
-pub(super) struct Store(Mutex<Tables>);
+/// The keys and aliases of one Region.
+pub(super) struct Store {
+    region: String,
+    tables: Mutex<Tables>,
+}
 
 #[derive(Default)]
 struct Tables {
@@ -42,11 +45,11 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    fn target(self, text: &str) -> Result<Target, Refusal> {
+    fn target(self, text: &str, region: &str) -> Result<Target, Refusal> {
         let reference: KeyRef = text.parse().map_err(|_| self.invalid(text))?;
         match &reference {
-            KeyRef::Arn(arn) => self.check_place(text, arn.partition(), arn.region(), arn.account())?,
-            KeyRef::AliasArn(arn) => self.check_place(text, arn.partition(), arn.region(), arn.account())?,
+            KeyRef::Arn(arn) => self.check_place(text, [arn.partition(), arn.region(), arn.account()], region)?,
+            KeyRef::AliasArn(arn) => self.check_place(text, [arn.partition(), arn.region(), arn.account()], region)?,
             _ => {}
         }
         match reference {
@@ -59,11 +62,11 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    fn check_place(self, text: &str, partition: &str, region: &str, account: &str) -> Result<(), Refusal> {
+    fn check_place(self, text: &str, [partition, region, account]: [&str; 3], here: &str) -> Result<(), Refusal> {
         if partition != "aws" {
             return Err(self.invalid(text));
         }
-        if region != FakeKms::REGION {
+        if region != here {
             return Err(Refusal::not_found(format!("Invalid arn {region}")));
         }
         if account != FakeKms::ACCOUNT {
@@ -89,10 +92,19 @@ impl<'a> Lookup<'a> {
 }
 
 impl Store {
+    pub(super) fn new(region: &str) -> Self {
+        Self { region: region.to_owned(), tables: Mutex::default() }
+    }
+
+    pub(super) fn region(&self) -> &str {
+        &self.region
+    }
+
     /// The key that a `KeyId` names.
     pub(super) fn key(&self, text: &str, lookup: Lookup<'_>, now: i64) -> Result<Arc<Key>, Refusal> {
-        let target = lookup.target(text)?;
-        self.lock().find(&target, now).map(|key| Arc::clone(key))
+        let target = lookup.target(text, &self.region)?;
+        let mut tables = self.lock();
+        tables.find(&target, now).map(|key| Arc::clone(key)).ok_or_else(|| self.not_found(&target))
     }
 
     /// Changes the key that a `KeyId` names, unless `change` refuses.
@@ -103,9 +115,9 @@ impl Store {
         now: i64,
         change: impl FnOnce(&mut Key) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        let target = lookup.target(text)?;
+        let target = lookup.target(text, &self.region)?;
         let mut tables = self.lock();
-        change(Arc::make_mut(tables.find(&target, now)?))
+        change(Arc::make_mut(tables.find(&target, now).ok_or_else(|| self.not_found(&target))?))
     }
 
     pub(super) fn insert(&self, key: Key) {
@@ -118,7 +130,7 @@ impl Store {
         if tables.aliases.contains_key(name) {
             return Err(Refusal::new(
                 "AlreadyExistsException",
-                format!("An alias with the name {} already exists", alias_arn(name)),
+                format!("An alias with the name {} already exists", self.alias_arn(name)),
             ));
         }
         tables.aliases.insert(name.to_owned(), key.id.clone());
@@ -128,13 +140,13 @@ impl Store {
     /// Points an existing alias at another key of the same kind.
     pub(super) fn update_alias(&self, name: &str, key: &Key) -> Result<(), Refusal> {
         let mut tables = self.lock();
-        let current = tables.aliases.get(name).ok_or_else(|| alias_not_found(name))?;
+        let current = tables.aliases.get(name).ok_or_else(|| self.alias_not_found(name))?;
         if let Some(current) = tables.keys.get(current)
             && current.usage != key.usage
         {
             return Err(Refusal::validation(format!(
                 "Alias {} cannot be changed from a {} key to a {} key.",
-                alias_arn(name),
+                self.alias_arn(name),
                 current.usage.name(),
                 key.usage.name()
             )));
@@ -157,25 +169,37 @@ impl Store {
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn not_found(&self, target: &Target) -> Refusal {
+        match target {
+            Target::Alias(name) => self.alias_not_found(name),
+            Target::Key(id) => Refusal::not_found(format!(
+                "Key 'arn:aws:kms:{}:{}:key/{id}' does not exist",
+                self.region,
+                FakeKms::ACCOUNT
+            )),
+        }
+    }
+
+    fn alias_not_found(&self, name: &str) -> Refusal {
+        Refusal::not_found(format!("Alias {} is not found.", self.alias_arn(name)))
+    }
+
+    fn alias_arn(&self, name: &str) -> String {
+        format!("arn:aws:kms:{}:{}:{name}", self.region, FakeKms::ACCOUNT)
     }
 }
 
 impl Tables {
     /// A deleted key takes its aliases along.
-    fn find(&mut self, target: &Target, now: i64) -> Result<&mut Arc<Key>, Refusal> {
+    fn find(&mut self, target: &Target, now: i64) -> Option<&mut Arc<Key>> {
         let id = match target {
             Target::Key(id) => id,
-            Target::Alias(name) => self.aliases.get(name).ok_or_else(|| alias_not_found(name))?,
+            Target::Alias(name) => self.aliases.get(name)?,
         };
-        self.keys.get_mut(id).filter(|key| !key.is_deleted(now)).ok_or_else(|| match target {
-            Target::Alias(name) => alias_not_found(name),
-            Target::Key(id) => Refusal::not_found(format!(
-                "Key 'arn:aws:kms:{}:{}:key/{id}' does not exist",
-                FakeKms::REGION,
-                FakeKms::ACCOUNT
-            )),
-        })
+        self.keys.get_mut(id).filter(|key| !key.is_deleted(now))
     }
 }
 
@@ -191,12 +215,4 @@ pub(super) fn check_alias_name(name: &str) -> Result<&str, Refusal> {
         Ok(KeyRef::Alias(_)) => Ok(name),
         _ => Err(Refusal::new("InvalidAliasNameException", format!("{name} is not a valid alias name."))),
     }
-}
-
-fn alias_arn(name: &str) -> String {
-    format!("arn:aws:kms:{}:{}:{name}", FakeKms::REGION, FakeKms::ACCOUNT)
-}
-
-fn alias_not_found(name: &str) -> Refusal {
-    Refusal::not_found(format!("Alias {} is not found.", alias_arn(name)))
 }

@@ -27,7 +27,7 @@ use super::{
 pub(super) fn client(kms: FakeKms) -> Client {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
-        .region(Region::from_static(FakeKms::REGION))
+        .region(Region::new(kms.region().to_owned()))
         .credentials_provider(Credentials::new("fake", "fake", None, None, "FakeKms"))
         .sleep_impl(TokioSleep)
         // It measures how fast a body is read. Here none is: the whole request arrives at once, and only replies stall.

@@ -65,7 +65,6 @@ impl Pace {
     /// When the next request may go, unless it may now.
     pub(super) fn held_until(&self, now: Instant) -> Option<Instant> {
         self.rate()?;
-        // `Instant` has no negative values: compare without subtracting.
         (self.due > now + TOLERANCE).then(|| self.due - TOLERANCE)
     }
 
@@ -74,7 +73,7 @@ impl Pace {
         let Some(ceiling) = self.ceiling else { return now };
         // Queues are far shorter than 2⁵³.
         let ahead = Duration::from_secs_f64(ahead as f64 / ceiling);
-        self.held_until(now).unwrap_or(now) + ahead.saturating_sub(TOLERANCE)
+        (self.due.max(now) + ahead).checked_sub(TOLERANCE).map_or(now, |time| time.max(now))
     }
 
     /// A request goes. `was_held` says that it, or one before it, had to wait for this pace.

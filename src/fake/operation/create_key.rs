@@ -52,7 +52,7 @@ pub(super) fn create_key(call: &Call<'_>) -> Result<Value, Refusal> {
         _ => Material::Symmetric,
     };
     let id = random::key_id(input.flag("MultiRegion")?)?;
-    let mut key = Key::new(id, material, usage, Origin::AwsKms, call.now);
+    let mut key = Key::new(id, call.store.region(), material, usage, Origin::AwsKms, call.now);
     description.clone_into(&mut key.description);
     let answer = json!({ "KeyMetadata": key.metadata() });
     call.store.insert(key);

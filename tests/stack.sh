@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
 # The real components the conformance tests run against, pinned, under target/stack, on loopback only:
-# ministack (KMS, STS and IAM), microburst (a fault proxy before another ministack) and anvil (an Ethereum node).
+# ministack (KMS, STS and IAM), microburst (a fault proxy before another ministack) and anvil (an Ethereum node). Two more
+# ministacks, east and west, stand for two Regions; each keeps its state in a folder when it is stopped, and east has a
+# fault proxy of its own.
 #
 #   tests/stack.sh install       download and unpack; does nothing where that is done
 #   tests/stack.sh up            start on free ports; writes them to target/stack/env and prints that file
 #   tests/stack.sh down          end what `up` started, by process id
+#   tests/stack.sh stop NAME     end one component (SIGTERM) and wait until it has ended
+#   tests/stack.sh start NAME    start it again as it was started by `up`, and wait until it answers
 #
 # Every clone has its own folder and its own ports, so several may run at once. Needs Python 3 and npm.
 set -euo pipefail
@@ -52,12 +56,23 @@ free_port() {
     "$VENV/bin/python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# start NAME COMMAND...: in the background, its process id in run/NAME.pid, its output in run/NAME.log.
-start() {
+# launch NAME COMMAND...: in the background, its process id in run/NAME.pid, its output in run/NAME.log, how to do it
+# again in run/NAME.command.
+launch() {
     local name=$1
     shift
-    nohup "$@" >"$RUN/$name.log" 2>&1 </dev/null &
+    printf '%q ' "$@" >"$RUN/$name.command"
+    nohup "$@" >>"$RUN/$name.log" 2>&1 </dev/null &
     echo $! >"$RUN/$name.pid"
+}
+
+start() {
+    local name=$1 url
+    [ -e "$RUN/$name.command" ] || die "there is no component $name"
+    [ ! -e "$RUN/$name.pid" ] || die "$name is running"
+    eval "launch $name $(cat "$RUN/$name.command")"
+    url=$(cat "$RUN/$name.url")
+    wait_for "$name" "$url"
 }
 
 # wait_for NAME URL [BODY]: until it answers, to a POST of the body where there is one.
@@ -85,7 +100,8 @@ PYTHON
 ministack() {
     local name=$1 port=$2
     shift 2
-    start "$name" env BIND_HOST=127.0.0.1 MINISTACK_HOST=127.0.0.1 GATEWAY_PORT="$port" SERVICES=kms,sts,iam \
+    echo "http://127.0.0.1:$port/_ministack/health" >"$RUN/$name.url"
+    launch "$name" env BIND_HOST=127.0.0.1 MINISTACK_HOST=127.0.0.1 GATEWAY_PORT="$port" SERVICES=kms,sts,iam \
         SFTP_ENABLED=0 IOT_MTLS_ENABLED=0 MINISTACK_ACCOUNT_ID="$ACCOUNT" LOG_LEVEL=WARNING "$@" "$VENV/bin/ministack"
 }
 
@@ -108,22 +124,32 @@ up() {
 }
 
 start_all() {
-    local kms behind faults node prague
+    local kms behind faults node prague east west slow
     kms=$(free_port) behind=$(free_port) faults=$(free_port) node=$(free_port) prague=$(free_port)
+    east=$(free_port) west=$(free_port) slow=$(free_port)
     ministack ministack "$kms"
     ministack ministack-behind "$behind"
-    start anvil "$ANVIL" --silent --host 127.0.0.1 --port "$node"
-    start anvil-prague "$ANVIL" --silent --host 127.0.0.1 --port "$prague" --hardfork prague
+    ministack east "$east" PERSIST_STATE=1 STATE_DIR="$RUN/east.state"
+    ministack west "$west" PERSIST_STATE=1 STATE_DIR="$RUN/west.state"
+    launch anvil "$ANVIL" --silent --host 127.0.0.1 --port "$node"
+    launch anvil-prague "$ANVIL" --silent --host 127.0.0.1 --port "$prague" --hardfork prague
     wait_for ministack "http://127.0.0.1:$kms/_ministack/health"
     wait_for ministack-behind "http://127.0.0.1:$behind/_ministack/health"
-    start microburst "$VENV/bin/microburst" --host 127.0.0.1 --port "$faults" --upstream "http://127.0.0.1:$behind"
+    wait_for east "$(cat "$RUN/east.url")"
+    wait_for west "$(cat "$RUN/west.url")"
+    launch microburst-east "$VENV/bin/microburst" --host 127.0.0.1 --port "$slow" --upstream "http://127.0.0.1:$east"
+    launch microburst "$VENV/bin/microburst" --host 127.0.0.1 --port "$faults" --upstream "http://127.0.0.1:$behind"
     wait_for microburst "http://127.0.0.1:$faults/_microburst/health"
+    wait_for microburst-east "http://127.0.0.1:$slow/_microburst/health"
     local call='{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]}'
     wait_for anvil "http://127.0.0.1:$node" "$call"
     wait_for anvil-prague "http://127.0.0.1:$prague" "$call"
     cat >"$STACK/env" <<ENV
 KMS_ENDPOINT=http://127.0.0.1:$kms
 KMS_FAULTS_ENDPOINT=http://127.0.0.1:$faults
+KMS_EAST_ENDPOINT=http://127.0.0.1:$east
+KMS_EAST_FAULTS_ENDPOINT=http://127.0.0.1:$slow
+KMS_WEST_ENDPOINT=http://127.0.0.1:$west
 ETH_RPC_URL=http://127.0.0.1:$node
 ETH_RPC_URL_PRAGUE=http://127.0.0.1:$prague
 ENV
@@ -137,22 +163,27 @@ is_ours() {
     [[ $command == *"$STACK"* ]]
 }
 
+stop() {
+    local file=$RUN/$1.pid pid tries
+    [ -e "$file" ] || die "$1 is not running"
+    pid=$(cat "$file")
+    if is_ours "$pid"; then
+        kill "$pid" 2>/dev/null || true
+    fi
+    for tries in $(seq 100); do
+        is_ours "$pid" || break
+        sleep 0.05
+    done
+    if is_ours "$pid"; then
+        kill -KILL "$pid" 2>/dev/null || true
+    fi
+    rm -f "$file"
+}
+
 down() {
-    local file pid tries
+    local file
     for file in "$RUN"/*.pid; do
-        [ -e "$file" ] || continue
-        pid=$(cat "$file")
-        if is_ours "$pid"; then
-            kill "$pid" 2>/dev/null || true
-        fi
-        for tries in $(seq 50); do
-            is_ours "$pid" || break
-            sleep 0.1
-        done
-        if is_ours "$pid"; then
-            kill -KILL "$pid" 2>/dev/null || true
-        fi
-        rm -f "$file"
+        [ ! -e "$file" ] || stop "$(basename "$file" .pid)"
     done
     # The logs stay until the next `up`, for whoever looks for what went wrong.
     rm -f "$STACK/env"
@@ -160,5 +191,6 @@ down() {
 
 case "${1:-}" in
 install | up | down) "$1" ;;
-*) die 'usage: tests/stack.sh install | up | down' ;;
+start | stop) "$1" "${2:?which component}" ;;
+*) die 'usage: tests/stack.sh install | up | down | start NAME | stop NAME' ;;
 esac

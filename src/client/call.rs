@@ -230,7 +230,7 @@ impl<'a> Run<'a> {
                 permit.served();
                 // The next request need not wait until this answer is verified.
                 drop(permit);
-                self.answered(place, output.request_id());
+                self.answered(choice, output.request_id());
                 let request_id = output.request_id().map(str::to_owned);
                 return (exchange.read)(output).map_err(|error| {
                     let error = error
@@ -238,7 +238,7 @@ impl<'a> Run<'a> {
                         .with_key(&*key)
                         .with_request_id(request_id.as_deref())
                         .with_may_have_signed(self.call.signs);
-                    self.failed(place, error, Retry::No)
+                    self.failed(choice, error, Retry::No)
                 });
             }
             Err(failure) => failure,
@@ -256,24 +256,25 @@ impl<'a> Run<'a> {
             _ => {}
         }
         drop(permit);
-        Err(self.failed(place, error, retry))
+        Err(self.failed(choice, error, retry))
     }
 
     /// The Region answered, whatever it said.
-    fn answered(&self, place: usize, request_id: Option<&str>) {
+    fn answered(&self, choice: Choice, request_id: Option<&str>) {
         self.tally().request_id = request_id.map(str::to_owned);
-        let region = self.shared.regions.at(place);
-        if region.answered() {
+        let region = self.shared.regions.at(choice.place);
+        if region.answered(choice) {
             self.tell(&Event::Region(RegionEvent { region: region.name(), left_for: None }));
         }
     }
 
-    fn failed(&self, place: usize, error: Error, retry: Retry) -> Failure {
+    fn failed(&self, choice: Choice, error: Error, retry: Retry) -> Failure {
+        let place = choice.place;
         match error.kind() {
             ErrorKind::Timeout | ErrorKind::Transport | ErrorKind::Unavailable => {
                 self.tell_left(place, self.shared.regions.at(place).failed());
             }
-            _ if error.code().is_some() => self.answered(place, error.request_id()),
+            _ if error.code().is_some() => self.answered(choice, error.request_id()),
             _ => {}
         }
         let mut tally = self.tally();

@@ -157,9 +157,13 @@ impl Region {
         }
     }
 
-    /// It answered. True if it had been left.
-    pub(super) fn answered(&self) -> bool {
+    /// It answered a request that went there by this choice. True if it had been left until then.
+    pub(super) fn answered(&self, choice: Choice) -> bool {
         let mut health = self.health();
+        // What was sent before it failed may still be answered.
+        if health.failures > choice.failures {
+            return false;
+        }
         let was_left = health.left_until.is_some();
         *health = Health::default();
         was_left

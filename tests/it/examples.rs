@@ -1,7 +1,8 @@
 //! The examples as a new user runs them: on FakeKms, on a KMS over HTTP, and wrongly. `cargo test` builds them beside this.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
     path::PathBuf,
     process::{Command, Output, Stdio},
 };
@@ -10,7 +11,8 @@ use kms_signer::{KmsSigner, fake::FakeKms};
 
 use crate::serve;
 
-const ALL: [&str; 5] = ["quickstart", "address", "send_transaction", "sign_typed_data", "fake_kms_server"];
+const ALL: [&str; 7] =
+    ["quickstart", "address", "send_transaction", "sign_typed_data", "metrics", "soak", "fake_kms_server"];
 
 fn path(example: &str) -> PathBuf {
     let deps = std::env::current_exe().unwrap();
@@ -77,9 +79,25 @@ fn each_runs_without_an_account_and_has_help() {
     assert!(succeeds(&mut example("address")).starts_with("0x"));
     assert!(succeeds(&mut example("send_transaction")).contains("signed for chain 31337"));
     assert!(succeeds(&mut example("sign_typed_data")).contains("recovered"));
+    let metrics = succeeds(example("metrics").arg("--once"));
+    assert!(metrics.contains("kms_signer_call_seconds_bucket{"), "{metrics}");
+    assert!(metrics.lines().any(|line| line.contains(r#"operation="Sign""#) && line.ends_with("} 3")), "{metrics}");
     for name in ALL {
         assert!(succeeds(example(name).arg("--help")).contains("Usage:"), "{name}");
     }
+}
+
+#[test]
+fn a_soak_among_faults_ends_without_a_wrong_signature() {
+    let out = succeeds(example("soak").args(["--signatures", "500", "--adversarial", "0.2"]));
+    let number = |name: &str| -> u64 {
+        let rest = out.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim_start();
+        rest.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default().parse().expect(&out)
+    };
+    assert_eq!(number("WRONG"), 0, "{out}");
+    assert_eq!(number("signatures") + number("errors"), 500, "{out}");
+    assert!(number("injected") > 0 && number("errors") > 0, "{out}");
+    assert!(out.contains("memory") && out.contains("p99.9"), "{out}");
 }
 
 #[test]
@@ -91,6 +109,11 @@ fn each_uses_the_key_it_is_given() {
     for name in ["send_transaction", "sign_typed_data"] {
         assert!(succeeds(example_at(name, &endpoint).args(["--key-id", "alias/demo"])).contains(&address), "{name}");
     }
+    let soak = succeeds(example_at("soak", &endpoint).args(["--key-id", "alias/demo", "--signatures", "50"]));
+    assert!(soak.contains(&address) && soak.contains("signatures  50,") && soak.contains("none: "), "{soak}");
+    assert!(
+        succeeds(example_at("metrics", &endpoint).args(["--key-id", "alias/demo", "--once"])).contains("calls_total")
+    );
 }
 
 #[test]
@@ -147,6 +170,22 @@ fn mistakes_end_in_one_readable_line() {
     assert!(fails(&mut nobody).contains("AWS_ACCESS_KEY_ID"));
     assert!(fails(example("quickstart").args(["--rpc-url", "http://127.0.0.1:1"])).contains("refused"));
     assert!(fails(example("send_transaction").args(["--value", "much"])).contains("much"));
+}
+
+#[test]
+fn metrics_are_served_where_it_says() {
+    let mut server = example("metrics").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut url = String::new();
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut url).unwrap();
+    let (host, path) = url.trim().strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut connection = TcpStream::connect(host).unwrap();
+    write!(connection, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("version=0.0.4"), "{answer}");
+    assert!(answer.contains("# TYPE kms_signer_call_seconds histogram"), "{answer}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod connect;
 mod gate;
 mod limit;
 mod regions;
+mod settings;
 #[cfg(feature = "connect")]
 mod transport;
 
@@ -36,6 +37,7 @@ use self::{
     gate::Gate,
     limit::Limits,
     regions::{Places, Regions},
+    settings::Policy,
 };
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
@@ -86,7 +88,8 @@ use crate::{
 /// A client may have other Regions to turn to with [`with_failover_client`](Self::with_failover_client), for signers of multi-Region keys
 /// (`mrk-…`). Calls go to the first Region. When it does not answer, or answers that it cannot serve, the next one is asked at once, and the failed
 /// one is left for a second, then for twice as long each time, to at most 30 s; then one call tries it again. A Region that
-/// throttles is not left, and neither is one that refuses: a key that was disabled in the first Region signs in no other.
+/// throttles is not left, and neither is one that refuses. A refusal of the first Region is final: a key that was disabled there
+/// signs in no other, unless the first cannot be asked or a hedge is faster.
 /// With [`with_hedge_after`](Self::with_hedge_after) a second Region is asked when the first one is slow.
 ///
 /// # Runtimes
@@ -125,26 +128,6 @@ struct Shared {
     observer: Option<Arc<dyn Observer>>,
 }
 
-/// How long a call may take and how often it may try.
-#[derive(Clone, Copy, Debug)]
-struct Policy {
-    operation_timeout: Duration,
-    attempt_timeout: Duration,
-    max_attempts: u32,
-    hedge_after: Option<Duration>,
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            operation_timeout: Duration::from_secs(10),
-            attempt_timeout: Duration::from_secs(5),
-            max_attempts: 4,
-            hedge_after: None,
-        }
-    }
-}
-
 /// Which of a client's Regions a call may go to.
 #[derive(Clone, Copy)]
 pub(crate) enum Where {
@@ -171,79 +154,6 @@ impl KmsClient {
     /// The Regions requests go to, in order of preference. One without a name is left out.
     pub fn regions(&self) -> impl Iterator<Item = &str> {
         self.0.regions.all().filter_map(|region| region.name())
-    }
-
-    /// Bounds a call with all its attempts and pauses. The default is 10 s.
-    #[must_use]
-    pub fn with_operation_timeout(self, timeout: Duration) -> Self {
-        self.with_policy(|policy| policy.operation_timeout = timeout)
-    }
-
-    /// Bounds one attempt from its transmission on, within what is left of the operation timeout. The default is 5 s.
-    #[must_use]
-    pub fn with_attempt_timeout(self, timeout: Duration) -> Self {
-        self.with_policy(|policy| policy.attempt_timeout = timeout)
-    }
-
-    /// Bounds the number of attempts, the first one included. The default is 4; 0 is taken as 1.
-    ///
-    /// Throttled attempts are not counted: they wait for their turn again until the deadline. With 1 nothing is tried again.
-    #[must_use]
-    pub fn with_max_attempts(self, attempts: u32) -> Self {
-        self.with_policy(|policy| policy.max_attempts = attempts.max(1))
-    }
-
-    /// Bounds the requests let out per second. There is no bound by default; 0 is taken as 1.
-    ///
-    /// The client that is returned has new queues, which only its own clones share.
-    #[must_use]
-    pub fn with_requests_per_second(self, requests: u32) -> Self {
-        self.with_limits(|limits| limits.requests_per_second = Some(requests.max(1)))
-    }
-
-    /// Bounds the requests under way at a time. The default is 64; 0 is taken as 1.
-    ///
-    /// The client that is returned has new queues, which only its own clones share.
-    #[must_use]
-    pub fn with_max_in_flight(self, requests: u32) -> Self {
-        self.with_limits(|limits| limits.max_in_flight = requests.max(1))
-    }
-
-    /// Bounds the calls that wait for their turn. The default is 10,000; with 0 a call that cannot go at once fails.
-    ///
-    /// The client that is returned has new queues, which only its own clones share.
-    #[must_use]
-    pub fn with_max_queued(self, calls: u32) -> Self {
-        self.with_limits(|limits| limits.max_queued = calls)
-    }
-
-    /// Adds a Region to turn to when those before it fail: an SDK client for it, used as it is. Signers of this client need
-    /// multi-Region keys (`mrk-…`) with a replica in that Region.
-    ///
-    /// The caller needs the same actions on the replica as on the key: policies, grants, aliases and states are each Region's own.
-    #[must_use]
-    pub fn with_failover_client(mut self, sdk: impl Into<Client>) -> Self {
-        Arc::make_mut(&mut self.0).regions.add(sdk.into());
-        self
-    }
-
-    /// Asks the next Region, too, when an attempt has taken this long, and takes the first good answer. Off by default.
-    ///
-    /// A call may then cost two requests, and KMS make two signatures, of which the caller gets one. Needs a second Region.
-    #[must_use]
-    pub fn with_hedge_after(self, delay: Duration) -> Self {
-        self.with_policy(|policy| policy.hedge_after = Some(delay))
-    }
-
-    /// Tells this observer of every call. It takes the place of an earlier one.
-    #[must_use]
-    pub fn with_observer(self, observer: impl Observer) -> Self {
-        self.with_shared_observer(Some(Arc::new(observer)))
-    }
-
-    fn with_shared_observer(mut self, observer: Option<Arc<dyn Observer>>) -> Self {
-        Arc::make_mut(&mut self.0).observer = observer;
-        self
     }
 
     /// Ends the client: no call is let in any more, here or on a clone, and those under way get until the deadline.
@@ -280,22 +190,10 @@ impl KmsClient {
         }
     }
 
-    fn with_policy(mut self, change: impl FnOnce(&mut Policy)) -> Self {
-        change(&mut Arc::make_mut(&mut self.0).policy);
-        self
-    }
-
-    fn with_limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
-        let shared = Arc::make_mut(&mut self.0);
-        let mut limits = shared.regions.first.limits();
-        change(&mut limits);
-        shared.regions = shared.regions.limited(limits);
-        self
-    }
-
-    /// How many requests of one kind are under way at most.
-    pub(crate) fn max_in_flight(&self) -> usize {
-        self.0.regions.first.limits().max_in_flight as usize
+    /// How many calls at once keep the queue busy and are sure to be let out in time.
+    pub(crate) fn useful_concurrency(&self) -> usize {
+        let Limits { max_in_flight, requests_per_second, .. } = self.0.regions.first.limits();
+        requests_per_second.map_or(max_in_flight, |rate| rate.min(max_in_flight)) as usize
     }
 
     pub(crate) fn region_count(&self) -> usize {
@@ -374,7 +272,7 @@ impl KmsClient {
             Where::Once(place) => (Places::all_but(place), 1),
         };
         let call = Call { operation, key, signs, without, max_attempts };
-        Run::new(&self.0, call, sleep, pass.number).to_its_end(exchange).await
+        Run::new(&self.0, call, sleep, pass.number).finish(exchange).await
     }
 }
 

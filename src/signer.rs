@@ -193,6 +193,9 @@ impl KmsSigner {
     /// Signs many digests, as many at a time as the client's `max_in_flight` (64 unless set). The results come in the order of the
     /// digests, each its own. Digests are taken as results are: any number of them needs no more memory.
     ///
+    /// A stream works only while it is polled, and what it has under way counts for all signers of the client: where the
+    /// results are slow to use, take them out on a task of their own.
+    ///
     /// Each digest is 32 bytes, signed as it is.
     pub fn sign_hashes<I>(&self, digests: I) -> impl Stream<Item = Result<Signature>> + Send + use<I>
     where
@@ -200,7 +203,7 @@ impl KmsSigner {
         I::IntoIter: Send,
     {
         let signer = self.clone();
-        let at_once = self.shared.client.max_in_flight();
+        let at_once = self.shared.client.useful_concurrency();
         stream::iter(digests)
             .map(move |digest| {
                 let signer = signer.clone();

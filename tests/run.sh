@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Everything that must hold: format, lints, documentation, feature sets, offline tests, then the same against an
-# emulator of KMS, a fault proxy and an Ethereum node. Needs Rust, Python 3 and npm. Takes no arguments and leaves
-# nothing running.
+# Everything that must hold: format, lints, documentation, feature sets, offline tests, half a minute of fuzzing for each
+# target, then the same against an emulator of KMS, a fault proxy and an Ethereum node. Needs Rust, a C++ compiler, Python 3
+# and npm. Takes no arguments and leaves nothing running.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ step() {
 
 step cargo fmt --all --check
 step cargo clippy --workspace --all-features --all-targets --locked -- -D warnings
-for features in "" aws aws,network aws,eip712 connect sso,network fake-kms; do
+for features in "" aws aws,network aws,eip712 connect sso,network tracing metrics fake-kms; do
     step cargo clippy --locked --no-default-features --features "$features" -- -D warnings
 done
 # The comparison with alloy-signer-aws has its own lock file, whose SDK is the oldest this crate allows.
@@ -37,6 +37,9 @@ for package in embed minimal no_sso pure; do
 done
 step cargo test --locked -p conformance --test tls
 step cargo run --locked --quiet --example quickstart
+
+# Seconds for each target; what was found is kept under target/fuzz/.
+step tests/fuzz/run.sh 30
 
 printf '\n== the crate without features needs no random numbers on wasm32\n'
 wasm=$(cargo tree --locked --no-default-features --edges normal --prefix none --target wasm32-unknown-unknown)

@@ -76,7 +76,10 @@ struct Tally {
     attempts: u32,
     throttled: u32,
     queue_wait: Duration,
-    clock_corrected: bool,
+    /// It has left a queue without having sent anything.
+    moved: bool,
+    /// Regions whose SDK client has learnt the clock's error.
+    clock_corrected: Places,
     may_have_signed: bool,
     /// Regions that refused, though the first may not.
     refused_by: Places,
@@ -95,12 +98,19 @@ enum Failure {
     Moved,
 }
 
+impl Failure {
+    /// Whether the first Region refused.
+    fn is_final(&self) -> bool {
+        matches!(self, Self::Failed { retry: Retry::No, .. })
+    }
+}
+
 impl<'a> Run<'a> {
     pub(super) fn new(shared: &'a Shared, call: Call<'a>, sleep: &'a SharedAsyncSleep, number: u64) -> Self {
         Self { shared, call, sleep, number, started: Instant::now(), tally: Mutex::default() }
     }
 
-    pub(super) async fn to_its_end<O, E, T, S, R>(self, exchange: Exchange<S, R>) -> Result<T>
+    pub(super) async fn finish<O, E, T, S, R>(self, exchange: Exchange<S, R>) -> Result<T>
     where
         O: RequestId,
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -108,7 +118,10 @@ impl<'a> Run<'a> {
         R: Fn(O) -> Result<T>,
     {
         let result = self.attempts(&exchange).await;
-        let outcome = result.as_ref().map_or_else(|error| Outcome::Failure(error.kind()), |_| Outcome::Success);
+        let outcome = match &result {
+            Err(error) if error.code() != Some(classify::DRY_RUN_SUCCEEDED) => Outcome::Failure(error.kind()),
+            _ => Outcome::Success,
+        };
         self.tally().outcome = Some(outcome);
         result
     }
@@ -131,9 +144,16 @@ impl<'a> Run<'a> {
                 Ok(value) => return Ok(value),
                 Err(Failure::Failed { place, error, retry }) => (place, error, retry),
                 Err(Failure::Refused { place, refused }) => {
-                    return Err(last.unwrap_or_else(|| self.refused(place, refused)));
+                    let limits = self.shared.regions.at(place).limits();
+                    let timeout = self.shared.policy.operation_timeout;
+                    let error =
+                        || refused.into_error(self.call.operation, limits, timeout).with_key(self.call.key.as_ref());
+                    return Err(last.unwrap_or_else(error));
                 }
-                Err(Failure::Moved) => continue,
+                Err(Failure::Moved) => {
+                    self.tally().moved = true;
+                    continue;
+                }
             };
             let is_throttled = error.kind() == ErrorKind::Throttled;
             failed += u32::from(!is_throttled || self.call.max_attempts == 1);
@@ -176,10 +196,16 @@ impl<'a> Run<'a> {
             self.attempt(standby, exchange, &Notify::new()).await
         });
         match select(first, second).await {
-            Either::Left((Err(failure), second)) if hedging.load(Relaxed) => second.await.map_err(|_| failure),
-            Either::Left((result, _)) => result,
+            Either::Left((Err(failure), second)) if hedging.load(Relaxed) && !failure.is_final() => {
+                second.await.map_err(|_| failure)
+            }
+            Either::Left((result, _second)) => {
+                // The hedge may be on its way.
+                self.tally().may_have_signed |= self.call.signs && hedging.load(Relaxed);
+                result
+            }
             Either::Right((Ok(value), _first)) => {
-                self.tell_left(choice.place, self.shared.regions.at(choice.place).was_overtaken());
+                self.tell_left(choice, self.shared.regions.at(choice.place).was_overtaken(choice));
                 Ok(value)
             }
             Either::Right((Err(_), first)) => first.await,
@@ -202,17 +228,18 @@ impl<'a> Run<'a> {
         let Shared { regions, policy, .. } = self.shared;
         let region = regions.at(place);
         let queued = Instant::now();
+        self.tally().place = place;
         let admitted = region.limiter(self.call.operation).admit(self.ticket(), self.sleep).await;
         self.tally().queue_wait += queued.elapsed();
         let permit = admitted.map_err(|refused| Failure::Refused { place, refused })?;
         if regions.has_been_left_since(choice) {
+            permit.give_back();
             return Err(Failure::Moved);
         }
         let clock_corrected = {
             let mut tally = self.tally();
             tally.attempts += 1;
-            tally.place = place;
-            tally.clock_corrected
+            tally.clock_corrected.has(place)
         };
         let_out.notify_one();
 
@@ -256,30 +283,37 @@ impl<'a> Run<'a> {
             _ => {}
         }
         drop(permit);
+        // A Region is not to blame for an answer that did not come in what little time was left.
+        let had_time = attempt.limit >= policy.operation_timeout.min(attempt_timeout) / 4;
+        if had_time && matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Transport | ErrorKind::Unavailable) {
+            self.tell_left(choice, region.failed(choice));
+        }
         Err(self.failed(choice, error, retry))
     }
 
     /// The Region answered, whatever it said.
     fn answered(&self, choice: Choice, request_id: Option<&str>) {
-        self.tally().request_id = request_id.map(str::to_owned);
+        {
+            let mut tally = self.tally();
+            tally.request_id = request_id.map(str::to_owned);
+            tally.place = choice.place;
+        }
         let region = self.shared.regions.at(choice.place);
-        if region.answered(choice) {
+        if region.answered(choice) && !self.shared.regions.others.is_empty() {
             self.tell(&Event::Region(RegionEvent { region: region.name(), left_for: None }));
         }
     }
 
     fn failed(&self, choice: Choice, error: Error, retry: Retry) -> Failure {
         let place = choice.place;
-        match error.kind() {
-            ErrorKind::Timeout | ErrorKind::Transport | ErrorKind::Unavailable => {
-                self.tell_left(place, self.shared.regions.at(place).failed());
-            }
-            _ if error.code().is_some() => self.answered(choice, error.request_id()),
-            _ => {}
+        if error.code().is_some() && error.kind() != ErrorKind::Unavailable {
+            self.answered(choice, error.request_id());
         }
         let mut tally = self.tally();
         tally.may_have_signed |= error.may_have_signed();
-        tally.clock_corrected |= retry == Retry::ClockCorrected;
+        if retry == Retry::ClockCorrected {
+            tally.clock_corrected = tally.clock_corrected.with(place);
+        }
         // Policies, grants and states are each Region's own. Only the first Region's refusal is final.
         let is_refusal = retry == Retry::No && error.code().is_some();
         if is_refusal && place != 0 {
@@ -303,11 +337,10 @@ impl<'a> Run<'a> {
     }
 
     fn ticket(&self) -> Ticket {
-        let returns = self.tally().attempts > 0;
-        // What comes back with next to no time would end as a timeout, and hide what it was told before.
-        let spare = if returns { self.shortest_attempt() } else { Duration::ZERO };
-        let patience = self.shared.policy.operation_timeout.saturating_sub(spare);
-        Ticket { number: self.number, deadline: self.started + patience, returns }
+        // What is let out with next to no time would end as a timeout, and hide what it was told before.
+        let patience = self.shared.policy.operation_timeout.saturating_sub(self.shortest_attempt());
+        let tally = self.tally();
+        Ticket { number: self.number, deadline: self.started + patience, returns: tally.attempts > 0 || tally.moved }
     }
 
     fn left(&self) -> Duration {
@@ -324,48 +357,13 @@ impl<'a> Run<'a> {
         error.with_attempts(tally.attempts).with_may_have_signed(tally.may_have_signed)
     }
 
-    fn refused(&self, place: usize, refused: Refused) -> Error {
-        let timeout = self.shared.policy.operation_timeout;
-        let limits = self.shared.regions.at(place).limits();
-        let (kind, message, remedy) = match refused {
-            Refused::QueueFull(waiting) => (
-                ErrorKind::Throttled,
-                format!("this client's own queue is full: {waiting} calls wait in it"),
-                "ask for fewer signatures at once, or raise max_queued",
-            ),
-            Refused::TooManyAhead(waiting) => (
-                ErrorKind::Throttled,
-                format!(
-                    "{waiting} calls wait in this client's own queue, more than its requests_per_second let out within {timeout:.1?}"
-                ),
-                "ask for fewer signatures at once, or raise requests_per_second (and KMS's quota) or the operation timeout",
-            ),
-            Refused::HeldByRate => (
-                ErrorKind::Throttled,
-                format!(
-                    "its turn in this client's own queue, which sends no more than KMS gives or requests_per_second says, did not come within {timeout:.1?}"
-                ),
-                "ask for fewer signatures at once, or raise KMS's quota, requests_per_second or the operation timeout",
-            ),
-            Refused::HeldInFlight => (
-                ErrorKind::Timeout,
-                format!(
-                    "its turn in this client's own queue did not come within {timeout:.1?}: {} requests were under way",
-                    limits.max_in_flight
-                ),
-                "ask for fewer signatures at once, or raise max_in_flight or the operation timeout; if KMS is slow, check the network path to it",
-            ),
-        };
-        Error::new(kind, self.call.operation, message).with_key(self.call.key.as_ref()).with_remedy(remedy)
-    }
-
     fn no_region(&self) -> Error {
         Error::new(ErrorKind::Config, self.call.operation, "no Region is left to ask").with_key(self.call.key.as_ref())
     }
 
-    fn tell_left(&self, place: usize, left_for: Option<Duration>) {
+    fn tell_left(&self, choice: Choice, left_for: Option<Duration>) {
         if left_for.is_some() && !self.shared.regions.others.is_empty() {
-            let region = self.shared.regions.at(place).name();
+            let region = self.shared.regions.at(choice.place).name();
             self.tell(&Event::Region(RegionEvent { region, left_for }));
         }
     }

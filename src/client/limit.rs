@@ -4,6 +4,7 @@
 //! goes before all that began after it. Only the first in the queue waits for time to pass; who leaves wakes the next.
 
 mod pace;
+mod refused;
 
 use core::{mem, pin::pin};
 use std::{
@@ -16,6 +17,7 @@ use futures_util::future::select;
 use tokio::{sync::Notify, time::Instant};
 
 use self::pace::Pace;
+pub(super) use self::refused::Refused;
 
 /// What a client lets out.
 #[derive(Clone, Copy, Debug)]
@@ -38,13 +40,18 @@ pub(super) struct Limiter {
 }
 
 struct State {
-    /// Who waits, by number, and how to wake them.
-    waiting: BTreeMap<u64, Arc<Notify>>,
+    /// Who waits, by number.
+    waiting: BTreeMap<u64, Waiting>,
     in_flight: u32,
     max_in_flight: u32,
     pace: Pace,
     /// Somebody has waited for the pace since a request last went.
     held: bool,
+}
+
+struct Waiting {
+    deadline: Instant,
+    woken: Arc<Notify>,
 }
 
 /// A call that wants to send.
@@ -62,19 +69,6 @@ pub(super) struct Ticket {
 pub(super) struct Permit<'a> {
     limiter: &'a Limiter,
     sent: Instant,
-}
-
-/// Why a request was not let out. It was not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
-    /// So many wait already.
-    QueueFull(usize),
-    /// At the rate that was set, so many who wait take longer than the call has.
-    TooManyAhead(usize),
-    /// The call's time ended while the rate held its turn back.
-    HeldByRate,
-    /// The call's time ended while as many requests as may be were under way.
-    HeldInFlight,
 }
 
 /// A place in the queue. It is free again when dropped.
@@ -128,7 +122,7 @@ impl Limiter {
             return Err(Refused::TooManyAhead(ahead));
         }
         let woken = Arc::new(Notify::new());
-        state.waiting.insert(ticket.number, woken.clone());
+        state.waiting.insert(ticket.number, Waiting { deadline: ticket.deadline, woken: woken.clone() });
         Ok(Some(Place { limiter: self, number: ticket.number, woken }))
     }
 
@@ -153,6 +147,7 @@ enum Turn {
 
 impl State {
     fn turn(&mut self, number: u64, now: Instant) -> Turn {
+        self.pass_over_the_late(number, now);
         let is_first = self.waiting.first_key_value().is_none_or(|(&first, _)| number <= first);
         if !is_first || self.in_flight >= self.max_in_flight {
             return Turn::Later;
@@ -168,9 +163,18 @@ impl State {
         Turn::Come
     }
 
+    /// A call whose time has ended leaves by itself, if somebody polls it. If nobody does, it must not hold up the others.
+    fn pass_over_the_late(&mut self, number: u64, now: Instant) {
+        while let Some(first) =
+            self.waiting.first_entry().filter(|first| *first.key() < number && first.get().deadline <= now)
+        {
+            first.remove();
+        }
+    }
+
     fn wake_first(&self) {
         if let Some((_, first)) = self.waiting.first_key_value() {
-            first.notify_one();
+            first.woken.notify_one();
         }
     }
 
@@ -184,6 +188,11 @@ impl Permit<'_> {
     /// KMS did what it was asked.
     pub(super) fn served(&self) {
         self.limiter.lock().pace.served(self.sent, Instant::now());
+    }
+
+    /// It was not sent after all.
+    pub(super) fn give_back(self) {
+        self.limiter.lock().pace.give_back();
     }
 
     /// KMS refused because it is asked too often.

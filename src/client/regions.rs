@@ -39,12 +39,13 @@ struct State {
 
 #[derive(Default)]
 struct Health {
+    /// How often it was left, ever. What began before the last time says nothing about now.
+    times_left: u64,
+    /// How often in a row.
     failures: u32,
     slow: u32,
     /// Until when nobody is to try; then one may.
     left_until: Option<Instant>,
-    /// One does.
-    probed: bool,
 }
 
 /// A Region that a call is to go to, by its place.
@@ -52,7 +53,7 @@ struct Health {
 pub(super) struct Choice {
     pub(super) place: usize,
     /// How often it had been left when it was chosen.
-    failures: u32,
+    times_left: u64,
 }
 
 /// Some of a client's Regions, by their place.
@@ -95,7 +96,7 @@ impl Regions {
         let mut soonest: Option<(Instant, Choice)> = None;
         for (place, region) in self.all().enumerate().filter(|&(place, _)| !without.has(place)) {
             let mut health = region.health();
-            let choice = Choice { place, failures: health.failures };
+            let choice = Choice { place, times_left: health.times_left };
             match health.left_until {
                 Some(until) if until > now => {
                     if soonest.is_none_or(|(soonest, _)| until < soonest) {
@@ -104,7 +105,6 @@ impl Regions {
                 }
                 Some(_) => {
                     health.left_until = Some(now + probe_for);
-                    health.probed = true;
                     return Some(choice);
                 }
                 None => return Some(choice),
@@ -127,12 +127,12 @@ impl Regions {
             .filter(|&(place, _)| !without.has(place))
             .map(|(place, region)| (place, region.health()))
             .find(|(_, health)| health.left_until.is_none())
-            .map(|(place, health)| Choice { place, failures: health.failures })
+            .map(|(place, health)| Choice { place, times_left: health.times_left })
     }
 
     /// Whether the Region was left after it was chosen, and there are others.
     pub(super) fn has_been_left_since(&self, choice: Choice) -> bool {
-        !self.others.is_empty() && self.at(choice.place).health().failures > choice.failures
+        !self.others.is_empty() && self.at(choice.place).health().times_left != choice.times_left
     }
 }
 
@@ -160,23 +160,26 @@ impl Region {
     /// It answered a request that went there by this choice. True if it had been left until then.
     pub(super) fn answered(&self, choice: Choice) -> bool {
         let mut health = self.health();
-        // What was sent before it failed may still be answered.
-        if health.failures > choice.failures {
+        if health.times_left != choice.times_left {
             return false;
         }
         let was_left = health.left_until.is_some();
-        *health = Health::default();
+        *health = Health { times_left: health.times_left, ..Health::default() };
         was_left
     }
 
-    /// It failed. For how long it is left, if it was not already.
-    pub(super) fn failed(&self) -> Option<Duration> {
-        self.health().leave(Instant::now())
+    /// It failed a request that went there by this choice. For how long it is left, if it was not already.
+    pub(super) fn failed(&self, choice: Choice) -> Option<Duration> {
+        let mut health = self.health();
+        (health.times_left == choice.times_left).then(|| health.leave(Instant::now())).flatten()
     }
 
     /// A hedge was faster. As [`failed`](Self::failed), once that has happened often enough.
-    pub(super) fn was_overtaken(&self) -> Option<Duration> {
+    pub(super) fn was_overtaken(&self, choice: Choice) -> Option<Duration> {
         let mut health = self.health();
+        if health.times_left != choice.times_left {
+            return None;
+        }
         health.slow += 1;
         (health.slow >= SLOW_IN_A_ROW).then(|| health.leave(Instant::now())).flatten()
     }
@@ -187,18 +190,16 @@ impl Region {
 }
 
 impl Health {
-    /// Calls that began before it was left and fail after say nothing new; the one that tries it again does.
+    /// Nothing if it was left already, and is left for longer.
     fn leave(&mut self, now: Instant) -> Option<Duration> {
         let is_news = self.left_until.is_none();
         let pause = FIRST_LEAVE.saturating_mul(1 << self.failures.min(8)).min(LONGEST_LEAVE);
         // Up to a quarter more, so that many processes do not return together.
         let pause = pause.mul_f64(1.0 + fastrand::f64() / 4.0);
-        if is_news || self.probed {
-            self.failures = self.failures.saturating_add(1);
-            self.slow = 0;
-            self.probed = false;
-            self.left_until = Some(now + pause);
-        }
+        self.times_left += 1;
+        self.failures = self.failures.saturating_add(1);
+        self.slow = 0;
+        self.left_until = Some(now + pause);
         is_news.then_some(pause)
     }
 }

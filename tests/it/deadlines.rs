@@ -180,6 +180,17 @@ async fn a_clock_that_is_off_is_corrected_once_and_named_if_that_fails() {
 }
 
 #[tokio::test]
+async fn a_timeout_without_end_is_no_panic() {
+    let (fake, signer) = signer_with(|client| {
+        client.with_operation_timeout(Duration::MAX).with_attempt_timeout(Duration::MAX).with_hedge_after(Duration::MAX)
+    })
+    .await;
+    fake.inject(Fault::error("ThrottlingException", 400, "slow down"));
+    fake.inject(Fault::disconnect());
+    signer.sign_message(b"x").await.unwrap();
+}
+
+#[tokio::test]
 async fn a_dropped_call_leaves_nothing_behind() {
     let (fake, signer) = signer_with(|client| client).await;
     fake.inject(Fault::stall());

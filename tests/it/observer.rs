@@ -78,6 +78,24 @@ async fn every_call_is_one_event() {
 }
 
 #[tokio::test]
+async fn a_preflight_that_passes_is_a_success_and_one_region_is_never_left() {
+    let log = Log::default();
+    let regions = Arc::new(Mutex::new(0));
+    let (calls, changes) = (log.clone(), regions.clone());
+    let (fake, signer) = observed(move |event: &Event<'_>| match event {
+        Event::Call(_) => calls.observe(event),
+        _ => *changes.lock().unwrap() += 1,
+    })
+    .await;
+    signer.preflight().await.unwrap();
+    fake.inject(Fault::disconnect());
+    signer.sign_message(b"x").await.unwrap();
+    let outcomes: Vec<_> = log.0.lock().unwrap().iter().map(|seen| seen.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Success; 4]);
+    assert_eq!(*regions.lock().unwrap(), 0);
+}
+
+#[tokio::test]
 async fn an_observer_that_panics_costs_no_signature() {
     let (_fake, signer) = observed(|_: &Event<'_>| panic!("an observer's own fault")).await;
     signer.sign_message(b"x").await.unwrap();

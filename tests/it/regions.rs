@@ -246,6 +246,53 @@ async fn a_hedge_bounds_the_wait_for_a_slow_region() {
 }
 
 #[tokio::test]
+async fn a_late_refusal_of_the_first_region_is_final_for_a_hedge_too() {
+    let (east, west, key) = two();
+    // The answer of a disabled key, late: latency and refusal together.
+    let client = client(&east, &west).with_hedge_after(Duration::from_millis(20));
+    let signer = signer(client, &key).await;
+    east.client().disable_key().key_id(key.as_ref()).send().await.unwrap();
+    east.inject(Fault::latency(Duration::from_millis(150)).on("Sign"));
+    west.inject(Fault::latency(Duration::from_millis(800)).on("Sign"));
+    let error = signer.sign_message(b"x").await.unwrap_err();
+    assert_kind(&error, ErrorKind::KeyUnusable);
+    assert!(ours(&error).may_have_signed(), "the hedge was on its way");
+}
+
+#[tokio::test]
+async fn late_failures_do_not_take_down_a_region_that_is_back() {
+    let (east, west, key) = two();
+    let changes = Arc::new(Mutex::new(Vec::new()));
+    let log = changes.clone();
+    let client = client(&east, &west).with_attempt_timeout(Duration::from_millis(1500)).with_observer(
+        move |event: &Event<'_>| {
+            if let Event::Region(change) = event {
+                log.lock().unwrap().push(change.left_for().is_some());
+            }
+        },
+    );
+    let signer = signer(client, &key).await;
+    east.inject(Fault::stall().on("Sign").times(5));
+    let stalled = futures_util::future::join_all((0..5).map(|index| {
+        let signer = &signer;
+        async move {
+            // All begin before the first one fails; the last ends after the Region is back.
+            tokio::time::sleep(Duration::from_millis(index * 300)).await;
+            signs(signer).await;
+        }
+    }));
+    let load = async {
+        tokio::time::sleep(Duration::from_millis(1600)).await;
+        for _ in 0..30 {
+            signs(&signer).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::join!(stalled, load);
+    assert_eq!(*changes.lock().unwrap(), [true, false]);
+}
+
+#[tokio::test]
 async fn of_two_answers_only_a_good_one_counts() {
     let (east, west, key) = two();
     let client = client(&east, &west).with_hedge_after(Duration::from_millis(20));

@@ -87,6 +87,13 @@ impl Pace {
         }
     }
 
+    /// A request that went was not sent.
+    pub(super) fn give_back(&mut self) {
+        if let Some(rate) = self.rate() {
+            self.due = self.due.checked_sub(Duration::from_secs_f64(1.0 / rate)).unwrap_or(self.due);
+        }
+    }
+
     /// KMS served a request that was sent at `sent`.
     pub(super) fn served(&mut self, sent: Instant, now: Instant) {
         if self.learned.as_ref().is_none_or(|learned| sent > learned.cut_at) {

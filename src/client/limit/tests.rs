@@ -108,6 +108,29 @@ async fn a_dropped_front_wakes_the_one_behind_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_front_that_nobody_polls_holds_nobody_up_beyond_its_deadline() {
+    let (limiter, timer) = (limiter(None, 1), timer());
+    let under_way = limiter.admit(ticket(0), &timer).await.ok().unwrap();
+    let front = Ticket { deadline: Instant::now() + Duration::from_millis(100), ..ticket(1) };
+    let mut front = Box::pin(limiter.admit(front, &timer));
+    assert!(futures_util::poll!(&mut front).is_pending());
+    sleep(Duration::from_millis(200)).await;
+    drop(under_way);
+    drop(limiter.admit(ticket(2), &timer).await.ok().unwrap());
+    assert!(front.await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_sent_costs_no_time() {
+    let (limiter, timer) = (limiter(Some(10), 64), timer());
+    let started = Instant::now();
+    for number in 0..50 {
+        limiter.admit(ticket(number), &timer).await.ok().unwrap().give_back();
+    }
+    assert!(millis(started) < 200, "{}", millis(started));
+}
+
+#[tokio::test(start_paused = true)]
 async fn refusals_say_why() {
     let limits = Limits { requests_per_second: Some(10), max_in_flight: 1, max_queued: 2 };
     let limiter = Limiter::new(limits);

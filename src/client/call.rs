@@ -99,9 +99,9 @@ enum Failure {
 }
 
 impl Failure {
-    /// Whether the first Region refused.
+    /// Whether the first Region refused. A bad answer is no refusal.
     fn is_final(&self) -> bool {
-        matches!(self, Self::Failed { retry: Retry::No, .. })
+        matches!(self, Self::Failed { error, retry: Retry::No, .. } if error.code().is_some())
     }
 }
 
@@ -310,6 +310,8 @@ impl<'a> Run<'a> {
             self.answered(choice, error.request_id());
         }
         let mut tally = self.tally();
+        tally.place = place;
+        tally.request_id = error.request_id().map(str::to_owned).or(tally.request_id.take());
         tally.may_have_signed |= error.may_have_signed();
         if retry == Retry::ClockCorrected {
             tally.clock_corrected = tally.clock_corrected.with(place);

@@ -8,14 +8,7 @@ use kms_signer::{
     fake::{FakeKms, Fault},
 };
 
-use crate::{assert_kind, ours};
-
-async fn signer_with(change: impl FnOnce(KmsClient) -> KmsClient) -> (FakeKms, KmsSigner) {
-    let fake = FakeKms::new();
-    let client = change(KmsClient::from(fake.client()));
-    let signer = KmsSigner::new(client, fake.create_key().unwrap(), None).await.unwrap();
-    (fake, signer)
-}
+use crate::{assert_kind, ours, signer_with};
 
 fn signs(fake: &FakeKms) -> usize {
     fake.requests().iter().filter(|request| request.operation() == "Sign").count()

@@ -13,14 +13,7 @@ use kms_signer::{
     fake::{FakeKms, Fault},
 };
 
-use crate::ours;
-
-async fn signer_with(change: impl FnOnce(KmsClient) -> KmsClient) -> (FakeKms, KmsSigner) {
-    let fake = FakeKms::new();
-    let client = change(KmsClient::from(fake.client()));
-    let signer = KmsSigner::new(client, fake.create_key().unwrap(), None).await.unwrap();
-    (fake, signer)
-}
+use crate::{ours, signer_with};
 
 #[tokio::test]
 async fn signers_and_clones_of_a_client_share_its_queue() {

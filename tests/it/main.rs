@@ -31,13 +31,21 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use kms_signer::{Error, ErrorKind, KmsSigner, fake::FakeKms};
+use kms_signer::{Error, ErrorKind, KmsClient, KmsSigner, fake::FakeKms};
 
 /// A fake with one key, and a signer for it.
 async fn fake_and_signer() -> (FakeKms, KmsSigner) {
     let fake = FakeKms::new();
     let key = fake.create_key().unwrap();
     let signer = KmsSigner::new(fake.client(), key, None).await.unwrap();
+    (fake, signer)
+}
+
+/// A fake with one key, and a signer for it whose client has been changed.
+async fn signer_with(change: impl FnOnce(KmsClient) -> KmsClient) -> (FakeKms, KmsSigner) {
+    let fake = FakeKms::new();
+    let client = change(KmsClient::from(fake.client()));
+    let signer = KmsSigner::new(client, fake.create_key().unwrap(), None).await.unwrap();
     (fake, signer)
 }
 

@@ -54,8 +54,8 @@ async fn what_is_throttled_waits_for_its_turn_again_until_the_deadline() {
     assert!(ours(&error).request_id().is_some(), "KMS's own answer, not our queue's: {error}");
     assert!(!ours(&error).may_have_signed());
     assert!((8..=10).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
-    // One a second at the end: the queue does not hammer a service that gives nothing.
-    assert!(signs(&fake) < 9 + 30, "{}", signs(&fake));
+    // Five a second at the end: the queue does not hammer a service that gives nothing.
+    assert!(signs(&fake) < 9 + 80, "{}", signs(&fake));
 
     let (fake, signer) = signer_with(|client| client.with_max_attempts(1)).await;
     fake.inject(Fault::error("ThrottlingException", 400, "slow down"));
@@ -92,14 +92,14 @@ async fn a_stalled_answer_costs_an_attempt_and_not_the_call() {
 #[tokio::test]
 async fn a_call_ends_within_its_operation_timeout() {
     let timeout = Duration::from_millis(300);
-    let (fake, signer) = signer_with(|client| client.with_operation_timeout(timeout).with_max_attempts(1000)).await;
     for (fault, kind) in [
         (Fault::stall(), ErrorKind::Timeout),
         (Fault::error("ThrottlingException", 400, "slow down"), ErrorKind::Throttled),
         (Fault::latency(Duration::from_secs(2)), ErrorKind::Timeout),
     ] {
         let case = format!("{fault:?}");
-        fake.clear_faults();
+        // A queue of its own, that has not been throttled yet.
+        let (fake, signer) = signer_with(|client| client.with_operation_timeout(timeout).with_max_attempts(1000)).await;
         fake.inject(fault.forever());
         let started = Instant::now();
         let error = signer.sign_message(b"x").await.unwrap_err();

@@ -7,11 +7,7 @@ use std::{
 
 use alloy_signer::Signer;
 use futures_util::future::join_all;
-use kms_signer::{
-    ErrorKind, KmsClient, KmsSigner,
-    alloy_primitives::B256,
-    fake::{FakeKms, Fault},
-};
+use kms_signer::{ErrorKind, KmsSigner, alloy_primitives::B256, fake::Fault};
 
 use crate::{ours, signer_with};
 

@@ -19,8 +19,8 @@ const WINDOW: Duration = Duration::from_millis(500);
 const SHORTEST_SPAN: Duration = Duration::from_millis(10);
 /// Fewer requests than this say nothing about it, either.
 const TELLING: u32 = 8;
-/// No service gives so little, and a queue must get to know when it is back.
-const LOWEST_RATE: f64 = 1.0;
+/// No quota of KMS is lower, and a queue must get to know soon when a service that gave nothing is back.
+const LOWEST_RATE: f64 = 5.0;
 const HIGHEST_RATE: f64 = 1e6;
 /// A cut goes this much below what was served, so that the service's own allowance can refill.
 const HEADROOM: f64 = 0.95;

@@ -127,14 +127,14 @@ impl Pace {
 }
 
 impl Learned {
-    /// By 2 % a second at first; after a second of holding back faster and faster, for who knows how much more there is.
+    /// By 10 % a second at first; after a second of holding back faster and faster, for who knows how much more there is.
     fn raise(&mut self, was_held: bool, now: Instant) {
         let passed = now.duration_since(self.raised_at).min(WINDOW);
         self.raised_at = now;
         if was_held {
             self.held_for += passed;
             let beyond = (self.held_for.as_secs_f64() - 1.0).max(0.0);
-            let growth = (0.02 + 0.15 * beyond * beyond).min(2.0);
+            let growth = (0.1 + 0.3 * beyond * beyond).min(2.0);
             self.rate = (self.rate * (growth * passed.as_secs_f64()).exp()).min(HIGHEST_RATE);
         }
     }

@@ -165,10 +165,15 @@ impl State {
 
     /// A call whose time has ended leaves by itself, if somebody polls it. If nobody does, it must not hold up the others.
     fn pass_over_the_late(&mut self, number: u64, now: Instant) {
+        let mut passed = false;
         while let Some(first) =
             self.waiting.first_entry().filter(|first| *first.key() < number && first.get().deadline <= now)
         {
             first.remove();
+            passed = true;
+        }
+        if passed {
+            self.wake_first();
         }
     }
 

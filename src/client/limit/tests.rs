@@ -121,6 +121,29 @@ async fn a_front_that_nobody_polls_holds_nobody_up_beyond_its_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_behind_a_front_that_nobody_polls_is_woken_by_who_comes_later() {
+    let (limiter, timer) = (limiter(None, 1), timer());
+    let under_way = limiter.admit(ticket(0), &timer).await.ok().unwrap();
+    let front = Ticket { deadline: Instant::now() + Duration::from_millis(100), ..ticket(1) };
+    let mut front = Box::pin(limiter.admit(front, &timer));
+    assert!(futures_util::poll!(&mut front).is_pending());
+    let started = Instant::now();
+    let second = async {
+        drop(limiter.admit(ticket(2), &timer).await.ok().unwrap());
+        millis(started)
+    };
+    let later = async {
+        sleep(Duration::from_millis(50)).await;
+        // Its wake-up goes to the front, which does not see it.
+        drop(under_way);
+        sleep(Duration::from_millis(100)).await;
+        drop(limiter.admit(ticket(3), &timer).await.ok().unwrap());
+    };
+    let (second, ()) = tokio::join!(second, later);
+    assert!(second < 1000, "{second} ms");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_was_not_sent_costs_no_time() {
     let (limiter, timer) = (limiter(Some(10), 64), timer());
     let started = Instant::now();

@@ -92,8 +92,10 @@
 //! | `sso` | yes | SSO and `aws login` sessions for developers' machines |
 //! | `network` | yes | [`TxSigner`], conversion into `EthereumWallet`, EIP-7702 authorisations |
 //! | `eip712` | no | typed data, under the same name as alloy's feature |
+//! | `keys` | no | [`keys`]: create, ensure, list, import, replicate, grant and retire keys, load many signers; [`iam`]: least-privilege policies |
 //! | `tracing` | no | [`TracingObserver`]: KMS calls as events of `tracing` |
 //! | `metrics` | no | [`MetricsObserver`]: KMS calls through the `metrics` facade |
+//! | `serde` | no | `Serialize` and `Deserialize` for key references, public keys and key records |
 //! | `fake-kms` | no | [`fake`]: FakeKms, for tests and demos only |
 //! | `full` | no | all of the above |
 //!
@@ -116,7 +118,11 @@ mod error;
 #[cfg(feature = "fake-kms")]
 pub mod fake;
 pub mod guide;
+#[cfg(feature = "keys")]
+pub mod iam;
 mod key_ref;
+#[cfg(feature = "keys")]
+pub mod keys;
 #[cfg(feature = "aws")]
 mod observe;
 mod public_key;

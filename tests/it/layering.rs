@@ -12,6 +12,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("observe", &["error"]),
     ("client", &["error", "key_ref", "public_key", "signature", "observe"]),
     ("signer", &["error", "key_ref", "public_key", "signature", "observe", "client"]),
+    ("iam", &["error", "key_ref"]),
+    ("keys", &["error", "key_ref", "public_key", "signature", "observe", "iam", "client", "signer"]),
     ("fake", &["error", "key_ref", "public_key", "signature"]),
     ("guide", &[]),
 ];

@@ -1,0 +1,1 @@
+//! Least-privilege policies as types that print their JSON.

@@ -10,6 +10,8 @@ mod classify;
 mod connect;
 mod gate;
 mod limit;
+#[cfg(feature = "keys")]
+mod manage;
 mod regions;
 mod settings;
 #[cfg(feature = "connect")]
@@ -33,7 +35,7 @@ use futures_util::future::{Either, select};
 pub use self::connect::KmsClientBuilder;
 use self::{
     attempt::Timer,
-    call::{Call, Exchange, Run, Sending},
+    call::{Call, Effect, Exchange, Run, Sending},
     gate::Gate,
     limit::Limits,
     regions::{Places, Regions},
@@ -133,10 +135,15 @@ struct Shared {
 pub(crate) enum Where {
     /// Any, in order of preference.
     Any,
-    /// The first Region only.
-    First,
+    /// The one at this place only.
+    At(usize),
     /// The one at this place only, once.
     Once(usize),
+}
+
+impl Where {
+    /// The first Region only.
+    pub(crate) const FIRST: Self = Self::At(0);
 }
 
 impl KmsClient {
@@ -216,7 +223,7 @@ impl KmsClient {
             let request = sdk.get_public_key().key_id(key).set_grant_tokens(non_empty(grant_tokens));
             Box::pin(request.customize().config_override(settings).send())
         };
-        self.call(Operation::GetPublicKey, key, false, place, Exchange { send, read }).await
+        self.call(Operation::GetPublicKey, Some(key), Effect::Repeatable, place, Exchange { send, read }).await
     }
 
     /// `Sign` of a 32-byte digest with `ECDSA_SHA_256`. KMS signs the digest as it is, whatever hash made it.
@@ -228,7 +235,7 @@ impl KmsClient {
         read: impl Fn(SignOutput) -> Result<T>,
     ) -> Result<T> {
         let exchange = Exchange { send: sign(digest, grant_tokens, false), read };
-        self.call(Operation::Sign, key, true, Where::Any, exchange).await
+        self.call(Operation::Sign, Some(key), Effect::Signature, Where::Any, exchange).await
     }
 
     /// `Sign` with `DryRun`: whether this caller could sign, without a signature.
@@ -238,7 +245,7 @@ impl KmsClient {
     /// signature of zero for any key.
     pub(crate) async fn sign_dry_run(&self, key: &KeyRef, grant_tokens: &[String], place: Where) -> Result<()> {
         let exchange = Exchange { send: sign(&B256::ZERO, grant_tokens, true), read: |_| Ok(()) };
-        match self.call(Operation::Sign, key, false, place, exchange).await {
+        match self.call(Operation::Sign, Some(key), Effect::Repeatable, place, exchange).await {
             Err(error) if error.code() != Some(classify::DRY_RUN_SUCCEEDED) => Err(error),
             _ => Ok(()),
         }
@@ -252,8 +259,8 @@ impl KmsClient {
     async fn call<O, E, T, S, R>(
         &self,
         operation: Operation,
-        key: &KeyRef,
-        signs: bool,
+        key: Option<&KeyRef>,
+        effect: Effect,
         place: Where,
         exchange: Exchange<S, R>,
     ) -> Result<T>
@@ -264,14 +271,18 @@ impl KmsClient {
         R: Fn(O) -> Result<T>,
     {
         let Shared { timer, policy, gate, .. } = &*self.0;
-        let pass = gate.enter().ok_or_else(|| drained(operation, key))?;
-        let sleep = timer.sleep().map_err(|error| error.with_operation(operation).with_key(key.as_ref()))?;
+        let about_key = |error: Error| match key {
+            Some(key) => error.with_key(key.as_ref()),
+            None => error,
+        };
+        let pass = gate.enter().ok_or_else(|| about_key(drained(operation)))?;
+        let sleep = timer.sleep().map_err(|error| about_key(error.with_operation(operation)))?;
         let (without, max_attempts) = match place {
             Where::Any => (Places::default(), policy.max_attempts),
-            Where::First => (Places::all_but(0), policy.max_attempts),
+            Where::At(place) => (Places::all_but(place), policy.max_attempts),
             Where::Once(place) => (Places::all_but(place), 1),
         };
-        let call = Call { operation, key, signs, without, max_attempts };
+        let call = Call { operation, key, effect, without, max_attempts };
         Run::new(&self.0, call, sleep, pass.number).finish(exchange).await
     }
 }
@@ -295,9 +306,8 @@ fn sign<'a>(
     }
 }
 
-fn drained(operation: Operation, key: &KeyRef) -> Error {
+fn drained(operation: Operation) -> Error {
     Error::new(ErrorKind::Other, operation, "this client was drained and takes no more calls")
-        .with_key(key.as_ref())
         .with_remedy("build another client")
 }
 

@@ -152,6 +152,13 @@ impl Error {
         self
     }
 
+    /// Something more that the reader should know.
+    #[cfg(feature = "keys")]
+    pub(crate) fn with_note(mut self, note: &str) -> Self {
+        self.0.message = format!("{}; {note}", self.0.message);
+        self
+    }
+
     /// How many attempts there were, the last one included.
     #[cfg(feature = "aws")]
     pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {

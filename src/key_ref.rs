@@ -1,5 +1,8 @@
 //! How a KMS key is named: by id, by ARN, by alias, by alias ARN.
 
+#[cfg(feature = "serde")]
+mod serde;
+
 use core::{fmt, str::FromStr};
 #[cfg(feature = "aws")]
 use std::borrow::Cow;

@@ -56,7 +56,7 @@ pub enum Event<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct CallEvent<'a> {
     pub(crate) operation: Operation,
-    pub(crate) key: &'a str,
+    pub(crate) key: Option<&'a str>,
     pub(crate) region: Option<&'a str>,
     pub(crate) attempts: u32,
     pub(crate) throttled: u32,
@@ -91,8 +91,9 @@ impl<'a> CallEvent<'a> {
         self.operation
     }
 
-    /// The key as the caller knows it: a key id, a key ARN or an alias.
-    pub fn key(&self) -> &'a str {
+    /// The key as the caller knows it: a key id, a key ARN or an alias. None where the operation is about no key yet, as
+    /// `CreateKey` and `ListKeys`.
+    pub fn key(&self) -> Option<&'a str> {
         self.key
     }
 

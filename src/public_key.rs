@@ -1,6 +1,8 @@
 //! Whose key it is: a secp256k1 public key, and the encodings it arrives and leaves in.
 
 mod address;
+#[cfg(feature = "serde")]
+mod serde;
 mod spki;
 
 use core::{
@@ -99,6 +101,11 @@ impl PublicKey {
     /// The Ethereum address: the last 20 bytes of the Keccak-256 of x ‖ y.
     pub fn address(&self) -> Address {
         address::derive(&self.to_sec1_uncompressed())
+    }
+
+    #[cfg(feature = "keys")]
+    pub(crate) fn of_secret(secret: &k256::SecretKey) -> Self {
+        Self(secret.public_key())
     }
 
     pub(crate) fn point(&self) -> ProjectivePoint {

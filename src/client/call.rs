@@ -45,12 +45,23 @@ pub(super) type Sending<O, E> = Pin<Box<dyn Future<Output = SdkResult<O, E>> + S
 #[derive(Clone, Copy)]
 pub(super) struct Call<'a> {
     pub(super) operation: Operation,
-    pub(super) key: &'a KeyRef,
-    /// Whether a request that was transmitted and not refused may have made a signature.
-    pub(super) signs: bool,
+    pub(super) key: Option<&'a KeyRef>,
+    pub(super) effect: Effect,
     /// Regions that are not to be asked.
     pub(super) without: Places,
     pub(super) max_attempts: u32,
+}
+
+/// What a request that was transmitted and not refused may have brought about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Nothing that a second request would not bring about as well.
+    Repeatable,
+    /// A signature that nobody got.
+    Signature,
+    /// Something that a second request would make again.
+    #[cfg(feature = "keys")]
+    Creation,
 }
 
 /// How a call is sent, with the SDK, to the key as one Region knows it; and how its answer is read.
@@ -146,9 +157,8 @@ impl<'a> Run<'a> {
                 Err(Failure::Refused { place, refused }) => {
                     let limits = self.shared.regions.at(place).limits();
                     let timeout = self.shared.policy.operation_timeout;
-                    let error =
-                        || refused.into_error(self.call.operation, limits, timeout).with_key(self.call.key.as_ref());
-                    return Err(last.unwrap_or_else(error));
+                    return Err(last
+                        .unwrap_or_else(|| self.about_key(refused.into_error(self.call.operation, limits, timeout))));
                 }
                 Err(Failure::Moved) => {
                     self.tally().moved = true;
@@ -201,7 +211,7 @@ impl<'a> Run<'a> {
             }
             Either::Left((result, _second)) => {
                 // The hedge may be on its way.
-                self.tally().may_have_signed |= self.call.signs && hedging.load(Relaxed);
+                self.tally().may_have_signed |= self.signs() && hedging.load(Relaxed);
                 result
             }
             Either::Right((Ok(value), _first)) => {
@@ -243,7 +253,7 @@ impl<'a> Run<'a> {
         };
         let_out.notify_one();
 
-        let key = self.call.key.in_region(region.name());
+        let key = self.call.key.map(|key| key.in_region(region.name())).unwrap_or_default();
         let transmission = Transmission::default();
         let (left, attempt_timeout) = (self.left(), policy.attempt_timeout);
         let sending =
@@ -262,9 +272,9 @@ impl<'a> Run<'a> {
                 return (exchange.read)(output).map_err(|error| {
                     let error = error
                         .with_operation(self.call.operation)
-                        .with_key(&*key)
                         .with_request_id(request_id.as_deref())
-                        .with_may_have_signed(self.call.signs);
+                        .with_may_have_signed(self.signs());
+                    let error = if key.is_empty() { error } else { error.with_key(&*key) };
                     self.failed(choice, error, Retry::No)
                 });
             }
@@ -272,8 +282,9 @@ impl<'a> Run<'a> {
         };
         let attempt =
             Attempt { limit: left.min(attempt_timeout), transmitted: transmission.has_begun(), clock_corrected };
-        let about = classify::About { operation: self.call.operation, key: &key, signs: self.call.signs };
-        let (error, retry) = classify::classify(failure, about, attempt, policy);
+        let may_have_effect = self.call.effect != Effect::Repeatable;
+        let about = classify::About { operation: self.call.operation, key: &key, may_have_effect };
+        let (error, retry) = self.judge(classify::classify(failure, about, attempt, policy));
         match error.kind() {
             ErrorKind::Throttled => {
                 permit.throttled();
@@ -289,6 +300,23 @@ impl<'a> Run<'a> {
             self.tell_left(choice, region.failed(choice));
         }
         Err(self.failed(choice, error, retry))
+    }
+
+    /// What may have been created is not created again.
+    fn judge(&self, classified: classify::Classified) -> (Error, Retry) {
+        let classify::Classified { error, retry, may_have_effect } = classified;
+        #[cfg(feature = "keys")]
+        if may_have_effect && self.call.effect == Effect::Creation && error.code().is_none() {
+            let error = error.with_retryable(false).with_remedy(
+                "it may have been created nevertheless: look for it with `list` before you create another",
+            );
+            return (error, Retry::No);
+        }
+        (error.with_may_have_signed(may_have_effect && self.signs()), retry)
+    }
+
+    fn signs(&self) -> bool {
+        self.call.effect == Effect::Signature
     }
 
     /// The Region answered, whatever it said.
@@ -360,7 +388,14 @@ impl<'a> Run<'a> {
     }
 
     fn no_region(&self) -> Error {
-        Error::new(ErrorKind::Config, self.call.operation, "no Region is left to ask").with_key(self.call.key.as_ref())
+        self.about_key(Error::new(ErrorKind::Config, self.call.operation, "no Region is left to ask"))
+    }
+
+    fn about_key(&self, error: Error) -> Error {
+        match self.call.key {
+            Some(key) => error.with_key(key.as_ref()),
+            None => error,
+        }
     }
 
     fn tell_left(&self, choice: Choice, left_for: Option<Duration>) {
@@ -391,7 +426,7 @@ impl Drop for Run<'_> {
         let tally = mem::take(&mut *self.tally());
         self.tell(&Event::Call(CallEvent {
             operation: self.call.operation,
-            key: self.call.key.as_ref(),
+            key: self.call.key.map(AsRef::as_ref),
             region: self.shared.regions.at(tally.place).name(),
             attempts: tally.attempts,
             throttled: tally.throttled,

@@ -42,9 +42,18 @@ pub(super) enum Retry {
 #[derive(Clone, Copy)]
 pub(super) struct About<'a> {
     pub(super) operation: Operation,
+    /// Empty where it is about no key.
     pub(super) key: &'a str,
-    /// Whether a request that was transmitted and not refused may have made a signature.
-    pub(super) signs: bool,
+    /// Whether a request that was transmitted and not refused may have had an effect that a second one has again.
+    pub(super) may_have_effect: bool,
+}
+
+/// What has come of an attempt that failed.
+pub(super) struct Classified {
+    pub(super) error: Error,
+    pub(super) retry: Retry,
+    /// The request may have been carried out, and have had an effect.
+    pub(super) may_have_effect: bool,
 }
 
 /// What the loop knows of the attempt that failed.
@@ -63,7 +72,7 @@ pub(super) fn classify<E>(
     call: About<'_>,
     attempt: Attempt,
     policy: &Policy,
-) -> (Error, Retry)
+) -> Classified
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
@@ -84,9 +93,10 @@ where
         error.kind(),
         ErrorKind::Timeout | ErrorKind::Transport | ErrorKind::Unavailable | ErrorKind::InvalidResponse
     );
-    let may_have_signed = call.signs && attempt.transmitted && unresolved && !never_connected(&failure);
-    let error = error.with_key(call.key).with_may_have_signed(may_have_signed);
-    (if shows_request(&failure) { error } else { error.with_source(failure) }, retry)
+    let may_have_effect = call.may_have_effect && attempt.transmitted && unresolved && !never_connected(&failure);
+    let error = if call.key.is_empty() { error } else { error.with_key(call.key) };
+    let error = if shows_request(&failure) { error } else { error.with_source(failure) };
+    Classified { error, retry, may_have_effect }
 }
 
 /// KMS, or what stands before it, answered with an error.
@@ -248,6 +258,7 @@ fn kind_of(code: &str, status: u16, operation: Operation) -> (ErrorKind, Option<
     use ErrorKind::*;
     match code {
         "AccessDeniedException" | "AccessDenied" | "NotAuthorized" => (AccessDenied, allow(operation)),
+        "NotAuthorizedException" => (AccessDenied, Some("choose a name that AWS does not reserve")),
         "OptInRequired" => (AccessDenied, Some("enable this Region for the account")),
 
         "ExpiredTokenException" | "ExpiredToken" => (Credentials, Some("renew the session; its token has expired")),
@@ -262,6 +273,7 @@ fn kind_of(code: &str, status: u16, operation: Operation) -> (ErrorKind, Option<
         }
         "MissingAuthenticationToken" | "MissingAuthenticationTokenException" => (Credentials, Some(GIVE_CREDENTIALS)),
 
+        "AlreadyExistsException" => (AlreadyExists, None),
         "NotFoundException" => (KeyNotFound, None),
         "InvalidArnException" | "InvalidAliasNameException" => (InvalidKeyRef, None),
         "DisabledException" => (KeyUnusable, Some("enable the key (kms:EnableKey)")),
@@ -269,7 +281,20 @@ fn kind_of(code: &str, status: u16, operation: Operation) -> (ErrorKind, Option<
             KeyUnusable,
             Some("cancel its deletion (kms:CancelKeyDeletion), or import its key material, according to its state"),
         ),
+        "UnsupportedOperationException" if operation == Operation::ReplicateKey => {
+            (KeyUnsuitable, Some("only a multi-Region key (mrk-…) can have a replica, made from its primary key"))
+        }
         "InvalidKeyUsageException" | "UnsupportedOperationException" => (KeyUnsuitable, None),
+        "MalformedPolicyDocumentException" => (Config, Some("correct the policy")),
+        "TagException" => (Config, Some("correct the tag")),
+        "IncorrectKeyMaterialException" => {
+            (Config, Some("give the key material that this key, or its primary key, was first given"))
+        }
+        "InvalidGrantIdException" => (Config, Some("give the id that CreateGrant returned")),
+        "LimitExceededException" => (Other, Some("ask AWS to raise this quota of the account and Region")),
+        "InvalidCiphertextException" | "InvalidImportTokenException" | "ExpiredImportTokenException" => {
+            (Other, Some("import again: each token is for one key and for 24 hours"))
+        }
         "InvalidGrantTokenException" => {
             (Config, Some("pass the token CreateGrant returned, or none once the grant has had five minutes to spread"))
         }

@@ -12,6 +12,7 @@ use core::fmt;
 /// | `AccessDeniedException` | `AccessDenied` | no | allow `kms:Sign` or `kms:GetPublicKey` on the key, in its policy or the caller's |
 /// | `AccessDenied` | `AccessDenied` | no | the same |
 /// | `NotAuthorized` | `AccessDenied` | no | the same |
+/// | `NotAuthorizedException` | `AccessDenied` | no | choose a name that AWS does not reserve |
 /// | `OptInRequired` | `AccessDenied` | no | enable the Region for the account |
 /// | `ExpiredTokenException` | `Credentials` | no | renew the session |
 /// | `ExpiredToken` | `Credentials` | no | renew the session |
@@ -27,6 +28,11 @@ use core::fmt;
 /// | `RequestTimeTooSkewed` | `Config` | once | set this machine's clock |
 /// | `InvalidGrantTokenException` | `Config` | no | pass the token that `CreateGrant` returned, or none after five minutes |
 /// | `UnknownOperationException` | `Config` | no | check the endpoint |
+/// | `MalformedPolicyDocumentException` | `Config` | no | correct the policy |
+/// | `TagException` | `Config` | no | correct the tag |
+/// | `IncorrectKeyMaterialException` | `Config` | no | give the key material that the key was first given |
+/// | `InvalidGrantIdException` | `Config` | no | correct the grant id |
+/// | `AlreadyExistsException` | `AlreadyExists` | no | choose another name, or use what is there |
 /// | `InvalidArnException` | `InvalidKeyRef` | no | correct the key reference |
 /// | `InvalidAliasNameException` | `InvalidKeyRef` | no | correct the alias |
 /// | `NotFoundException` | `KeyNotFound` | no | check reference, account and Region; wait a second after creating it |
@@ -52,6 +58,10 @@ use core::fmt;
 /// | `ServiceUnavailableException` | `Unavailable` | yes | try again |
 /// | `RequestTimeout` | `Timeout` | yes | try again |
 /// | `RequestTimeoutException` | `Timeout` | yes | try again |
+/// | `LimitExceededException` | `Other` | no | raise the quota of the account and Region |
+/// | `InvalidCiphertextException` | `Other` | no | import again |
+/// | `InvalidImportTokenException` | `Other` | no | import again |
+/// | `ExpiredImportTokenException` | `Other` | no | import again |
 /// | `ValidationException` | `Other` | no | read AWS's text |
 /// | `ValidationError` | `Other` | no | read AWS's text |
 ///
@@ -68,6 +78,8 @@ pub enum ErrorKind {
     AccessDenied,
     /// The key's address is not the one that was expected. Check the key reference, or the address.
     AddressMismatch,
+    /// There is already one of that name, for instance an alias. Choose another, or use what is there.
+    AlreadyExists,
     /// The client or signer is set up wrongly (Region, endpoint, runtime, timeouts). Fix the set-up; retrying is useless.
     Config,
     /// No credentials, or AWS does not accept those it was given. Provide or refresh them.
@@ -118,10 +130,50 @@ pub enum Operation {
     Connect,
     /// Ending a client in order.
     Drain,
+    /// Reading a private key that is to be imported.
+    ReadSecret,
+    /// Reading a principal or building a policy.
+    BuildPolicy,
+    /// The KMS API's `CancelKeyDeletion`.
+    CancelKeyDeletion,
+    /// The KMS API's `CreateAlias`.
+    CreateAlias,
+    /// The KMS API's `CreateGrant`.
+    CreateGrant,
+    /// The KMS API's `CreateKey`.
+    CreateKey,
+    /// The KMS API's `DescribeKey`.
+    DescribeKey,
+    /// The KMS API's `DisableKey`.
+    DisableKey,
+    /// The KMS API's `EnableKey`.
+    EnableKey,
+    /// The KMS API's `GetParametersForImport`.
+    GetParametersForImport,
     /// The KMS API's `GetPublicKey`.
     GetPublicKey,
+    /// The KMS API's `ImportKeyMaterial`.
+    ImportKeyMaterial,
+    /// The KMS API's `ListAliases`.
+    ListAliases,
+    /// The KMS API's `ListKeys`.
+    ListKeys,
+    /// The KMS API's `ListResourceTags`.
+    ListResourceTags,
+    /// The KMS API's `ReplicateKey`.
+    ReplicateKey,
+    /// The KMS API's `RevokeGrant`.
+    RevokeGrant,
+    /// The KMS API's `ScheduleKeyDeletion`.
+    ScheduleKeyDeletion,
     /// The KMS API's `Sign`.
     Sign,
+    /// The KMS API's `TagResource`.
+    TagResource,
+    /// The KMS API's `UntagResource`.
+    UntagResource,
+    /// The KMS API's `UpdateAlias`.
+    UpdateAlias,
     /// Preparing a key, an alias or a fault in FakeKms.
     Fake,
 }
@@ -137,6 +189,7 @@ impl ErrorKind {
         match self {
             Self::AccessDenied => "AccessDenied",
             Self::AddressMismatch => "AddressMismatch",
+            Self::AlreadyExists => "AlreadyExists",
             Self::Config => "Config",
             Self::Credentials => "Credentials",
             Self::GuardDenied => "GuardDenied",
@@ -162,6 +215,7 @@ impl ErrorKind {
         Some(match self {
             Self::AccessDenied => "allow the action on this key in the key policy or in the caller's IAM policy",
             Self::AddressMismatch => "check that the key reference and the expected address belong together",
+            Self::AlreadyExists => "choose another name, or use what is there",
             Self::Credentials => "check the credentials this process is given",
             Self::InvalidKeyRef => {
                 "expected a key id, a key ARN, an alias name (alias/…) or an alias ARN (arn:aws:kms:…:alias/…)"
@@ -198,6 +252,7 @@ impl fmt::Display for ErrorKind {
         f.write_str(match self {
             Self::AccessDenied => "access denied",
             Self::AddressMismatch => "address mismatch",
+            Self::AlreadyExists => "already exists",
             Self::Config => "configuration",
             Self::Credentials => "credentials",
             Self::GuardDenied => "denied by guard",
@@ -227,8 +282,28 @@ impl fmt::Display for Operation {
             Self::Recover => "reading the signature",
             Self::Connect => "connecting",
             Self::Drain => "draining the client",
+            Self::ReadSecret => "reading the private key",
+            Self::BuildPolicy => "building the policy",
+            Self::CancelKeyDeletion => "CancelKeyDeletion",
+            Self::CreateAlias => "CreateAlias",
+            Self::CreateGrant => "CreateGrant",
+            Self::CreateKey => "CreateKey",
+            Self::DescribeKey => "DescribeKey",
+            Self::DisableKey => "DisableKey",
+            Self::EnableKey => "EnableKey",
+            Self::GetParametersForImport => "GetParametersForImport",
             Self::GetPublicKey => "GetPublicKey",
+            Self::ImportKeyMaterial => "ImportKeyMaterial",
+            Self::ListAliases => "ListAliases",
+            Self::ListKeys => "ListKeys",
+            Self::ListResourceTags => "ListResourceTags",
+            Self::ReplicateKey => "ReplicateKey",
+            Self::RevokeGrant => "RevokeGrant",
+            Self::ScheduleKeyDeletion => "ScheduleKeyDeletion",
             Self::Sign => "Sign",
+            Self::TagResource => "TagResource",
+            Self::UntagResource => "UntagResource",
+            Self::UpdateAlias => "UpdateAlias",
             Self::Fake => "FakeKms",
         })
     }

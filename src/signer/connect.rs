@@ -120,7 +120,7 @@ impl KmsSignerBuilder {
         let ask = async |key: &KeyRef, place| {
             self.client.get_public_key(key, &self.grant_tokens, place, |answer| FoundKey::read(&answer, key)).await
         };
-        let first = ask(given, Where::First).await;
+        let first = ask(given, Where::FIRST).await;
         let others = self.client.region_count() - 1;
         if others == 0 {
             return first;

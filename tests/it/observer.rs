@@ -28,7 +28,7 @@ impl Observer for Log {
     fn observe(&self, event: &Event<'_>) {
         if let Event::Call(call) = event {
             assert_eq!(call.region(), Some("us-east-1"));
-            assert!(call.key().starts_with("arn:aws:kms:"));
+            assert!(call.key().unwrap().starts_with("arn:aws:kms:"));
             assert!(call.queue_wait() <= call.latency());
             self.0.lock().unwrap().push(Seen {
                 operation: call.operation(),

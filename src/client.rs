@@ -32,7 +32,7 @@ use aws_sdk_kms::{
 use futures_util::future::{Either, select};
 
 #[cfg(feature = "connect")]
-pub use self::connect::KmsClientBuilder;
+pub use self::connect::{AssumeRole, KmsClientBuilder};
 use self::{
     attempt::Timer,
     call::{Call, Effect, Exchange, Run, Sending},

@@ -136,7 +136,10 @@ pub use {alloy_consensus, alloy_eips, alloy_network};
 #[cfg(feature = "aws")]
 pub use {alloy_signer, aws_sdk_kms};
 #[cfg(feature = "connect")]
-pub use {aws_config, client::KmsClientBuilder};
+pub use {
+    aws_config,
+    client::{AssumeRole, KmsClientBuilder},
+};
 
 #[cfg(feature = "metrics")]
 pub use crate::observe::MetricsObserver;
@@ -145,7 +148,7 @@ pub use crate::observe::TracingObserver;
 #[cfg(feature = "aws")]
 pub use crate::{
     client::KmsClient,
-    observe::{CallEvent, Event, Observer, Outcome, RegionEvent},
+    observe::{CallEvent, CredentialsEvent, Event, Observer, Outcome, RegionEvent},
     signer::{KmsSigner, KmsSignerBuilder},
 };
 pub use crate::{

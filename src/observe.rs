@@ -1,4 +1,5 @@
-//! What a program can see of this crate at work: one event for each KMS call, one when a Region is left or returned to.
+//! What a program can see of this crate at work: one event for each KMS call, one when a Region is left or returned to, one when
+//! credentials are loaded.
 
 #[cfg(feature = "metrics")]
 mod metrics;
@@ -6,6 +7,7 @@ mod metrics;
 mod tracing;
 
 use core::{fmt, time::Duration};
+use std::time::SystemTime;
 
 #[cfg(feature = "metrics")]
 pub use self::metrics::MetricsObserver;
@@ -50,6 +52,9 @@ pub enum Event<'a> {
     Call(CallEvent<'a>),
     /// A Region is left, or returned to.
     Region(RegionEvent<'a>),
+    /// Credentials were loaded, or loaded again before they expired. Told by clients that were built here
+    /// (`KmsClient::builder`), with an observer given to the builder.
+    Credentials(CredentialsEvent),
 }
 
 /// A call of KMS, with all its attempts.
@@ -64,6 +69,14 @@ pub struct CallEvent<'a> {
     pub(crate) latency: Duration,
     pub(crate) outcome: Outcome,
     pub(crate) request_id: Option<&'a str>,
+}
+
+/// The loading of credentials: from the environment, a role, a container, or wherever they come from.
+#[derive(Clone, Copy, Debug)]
+pub struct CredentialsEvent {
+    pub(crate) latency: Duration,
+    pub(crate) expires: Option<SystemTime>,
+    pub(crate) outcome: Outcome,
 }
 
 /// How a call of KMS ended.
@@ -142,6 +155,23 @@ impl<'a> RegionEvent<'a> {
     /// For how long it is left at least; none if it answers again.
     pub fn left_for(&self) -> Option<Duration> {
         self.left_for
+    }
+}
+
+impl CredentialsEvent {
+    /// How long it took.
+    pub fn latency(&self) -> Duration {
+        self.latency
+    }
+
+    /// When they expire, if they do. They are loaded again with the first call after that less ten seconds.
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.expires
+    }
+
+    /// How it ended.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
     }
 }
 

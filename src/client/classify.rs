@@ -197,6 +197,9 @@ const SLOW_CREDENTIALS: &str = "check the source of the credentials (role, conta
     operation timeout, and on a client of your own the identity cache's load_timeout";
 const FAILED_CREDENTIALS: &str =
     "check the role, its trust policy and external id, or the credential process: what it says is above";
+#[cfg(feature = "connect")]
+const REFUSED_ROLE: &str = "check the role's ARN, its trust policy and the external id, which AWS does not tell apart, and that \
+    the caller may sts:AssumeRole it";
 const GIVE_CREDENTIALS: &str =
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile, or run where a role is attached";
 
@@ -232,6 +235,10 @@ const SET_UP: &[(&str, ErrorKind, &str, &str)] = &[
 ];
 
 fn no_credentials(credentials: &CredentialsError, call: About<'_>) -> (Error, Retry) {
+    #[cfg(feature = "connect")]
+    if let Some(refused) = refused_by_sts(credentials, call) {
+        return refused;
+    }
     let message = chain(credentials);
     let error = Error::new(ErrorKind::Credentials, call.operation, &message);
     match credentials {
@@ -249,6 +256,55 @@ fn no_credentials(credentials: &CredentialsError, call: About<'_>) -> (Error, Re
         CredentialsError::CredentialsNotLoaded(_) => (error.with_remedy(GIVE_CREDENTIALS), Retry::No),
         _ => (error, Retry::No),
     }
+}
+
+/// What an error of a source of credentials will be to the call that needs them.
+#[cfg(feature = "connect")]
+pub(super) fn kind_of_credentials(error: &CredentialsError) -> ErrorKind {
+    let call = About { operation: Operation::Connect, key: "", may_have_effect: false };
+    no_credentials(error, call).0.kind()
+}
+
+/// STS answered, and gave no session.
+#[cfg(feature = "connect")]
+fn refused_by_sts(credentials: &CredentialsError, call: About<'_>) -> Option<(Error, Retry)> {
+    use aws_sdk_sts::operation::{
+        assume_role::AssumeRoleError, assume_role_with_web_identity::AssumeRoleWithWebIdentityError,
+    };
+
+    fn answer<E>(credentials: &CredentialsError) -> Option<(&str, &str, Option<&str>)>
+    where
+        E: ProvideErrorMetadata + StdError + 'static,
+    {
+        let error = find::<SdkError<E, HttpResponse>>(credentials)?;
+        Some((error.code()?, error.message().unwrap_or_default(), error.request_id()))
+    }
+
+    let (action, (code, message, request_id)) = match answer::<AssumeRoleError>(credentials) {
+        Some(answer) => ("AssumeRole", answer),
+        None => ("AssumeRoleWithWebIdentity", answer::<AssumeRoleWithWebIdentityError>(credentials)?),
+    };
+    let (kind, remedy) = kind_of(code, 400, call.operation);
+    let (kind, remedy) = match code {
+        _ if is_refused_for_its_time(code, message) => (ErrorKind::Config, "set this machine's clock (NTP)"),
+        "ValidationError" | "ValidationException" => {
+            (ErrorKind::Config, "correct the role's ARN and the session's settings")
+        }
+        "RegionDisabledException" => (ErrorKind::Config, "enable STS for this Region in the account"),
+        "InvalidIdentityToken" | "IDPRejectedClaim" => {
+            (ErrorKind::Credentials, "check the identity provider and the trust policy of the role")
+        }
+        _ => match kind {
+            ErrorKind::AccessDenied => (kind, REFUSED_ROLE),
+            ErrorKind::Credentials => (kind, remedy.unwrap_or(FAILED_CREDENTIALS)),
+            _ => (ErrorKind::Credentials, FAILED_CREDENTIALS),
+        },
+    };
+    let error = Error::new(kind, call.operation, format!("{action}: {}", one_line(message)))
+        .with_remedy(remedy)
+        .with_code(Some(code))
+        .with_request_id(request_id);
+    Some((error, Retry::No))
 }
 
 /// The kind of an AWS error code, and a remedy where one fits better than the kind's.

@@ -1,10 +1,17 @@
 //! Building a client from the environment or from settings in code.
 
+mod role;
+mod watched;
+
 use core::{fmt, time::Duration};
 use std::{panic::catch_unwind, sync::Arc};
 
-use aws_config::{BehaviorVersion, Region};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_kms::config::{Credentials, IdentityCache};
+
+pub use self::role::AssumeRole;
+use self::watched::Watched;
 
 use super::{KmsClient, Policy, attempt::tokio_timer_runs, limit::Limits, misconfigured, transport::Transport};
 use crate::{
@@ -59,7 +66,8 @@ pub struct KmsClientBuilder {
     key: Option<String>,
     endpoint_url: Option<String>,
     profile: Option<String>,
-    credentials: Option<Credentials>,
+    credentials: Option<SharedCredentialsProvider>,
+    role: Option<AssumeRole>,
     policy: Policy,
     limits: Limits,
     failover: Vec<Failover>,
@@ -87,13 +95,14 @@ impl KmsClientBuilder {
         self
     }
 
-    /// The endpoint, for instance a VPC endpoint or an emulator on `http://127.0.0.1:4566`.
+    /// The endpoint of KMS, for instance a VPC endpoint or an emulator on `http://127.0.0.1:4566`. A role is taken on elsewhere:
+    /// [`AssumeRole::endpoint_url`].
     pub fn endpoint_url(mut self, url: impl Into<String>) -> Self {
         self.endpoint_url = Some(url.into());
         self
     }
 
-    /// The profile of the AWS configuration files. The default is `AWS_PROFILE`, else `default`.
+    /// The profile of the AWS configuration files. Credentials in the environment go before those of a profile. The default is `AWS_PROFILE`, else `default`.
     pub fn profile(mut self, name: impl Into<String>) -> Self {
         self.profile = Some(name.into());
         self
@@ -107,7 +116,23 @@ impl KmsClientBuilder {
         session_token: Option<String>,
     ) -> Self {
         let credentials = Credentials::new(access_key_id, secret_access_key, session_token, None, "static");
-        self.credentials = Some(credentials);
+        self.credentials = Some(SharedCredentialsProvider::new(credentials));
+        self
+    }
+
+    /// Credentials from a source of your own. They are cached until shortly before they expire. It takes the place of
+    /// [`static_credentials`](Self::static_credentials).
+    pub fn credentials_provider(mut self, provider: impl ProvideCredentials + 'static) -> Self {
+        self.credentials = Some(SharedCredentialsProvider::new(provider));
+        self
+    }
+
+    /// Takes on a role with these credentials, and signs with the role's, which are refreshed before they expire.
+    ///
+    /// What STS refuses becomes the error of the first call: [`ErrorKind::AccessDenied`] for a wrong ARN, trust policy or external
+    /// id, which STS does not tell apart; [`ErrorKind::Credentials`] where it does not accept the credentials it is asked with.
+    pub fn assume_role(mut self, role: AssumeRole) -> Self {
+        self.role = Some(role);
         self
     }
 
@@ -182,7 +207,8 @@ impl KmsClientBuilder {
     ///
     /// # Errors
     ///
-    /// - [`ErrorKind::Config`]: no Region anywhere, `region` and `for_key` contradict each other, the endpoint is no URL, or no
+    /// - [`ErrorKind::Config`]: no Region anywhere, `region` and `for_key` contradict each other, the endpoint is no URL, the
+    ///   role's ARN, duration, session name or external id is none that STS takes, or no
     ///   tokio runtime with timer and I/O is running. (The last is found by catching a panic of tokio's, which a program built
     ///   with `panic = "abort"` does not survive.)
     /// - [`ErrorKind::Timeout`]: the configuration was not loaded within the operation timeout, for instance because the
@@ -192,13 +218,11 @@ impl KmsClientBuilder {
         tokio_timer_runs()?;
         tokio_io_runs()?;
         let region = self.explicit_region()?;
-        self.check_endpoint()?;
+        self.endpoint_url.as_deref().map_or(Ok(()), check_url)?;
+        self.role.as_ref().map_or(Ok(()), AssumeRole::check)?;
         let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(Transport::new());
         if let Some(region) = region {
             loader = loader.region(Region::new(region));
-        }
-        if let Some(url) = &self.endpoint_url {
-            loader = loader.endpoint_url(url);
         }
         if let Some(profile) = &self.profile {
             loader = loader.profile_name(profile);
@@ -215,16 +239,20 @@ impl KmsClientBuilder {
         if config.region().is_none_or(|region| region.as_ref().is_empty()) {
             return Err(self.no_region());
         }
-        let sdk = aws_sdk_kms::Client::new(&config);
-        let mut client = KmsClient::from(sdk)
+        let config = self.with_role_and_watch(config).await;
+        let mut settings = aws_sdk_kms::config::Builder::from(&config);
+        // For KMS alone: a role is taken on at STS's own.
+        if let Some(url) = &self.endpoint_url {
+            settings = settings.endpoint_url(url);
+        }
+        let mut client = KmsClient::from(aws_sdk_kms::Client::from_conf(settings.clone().build()))
             .with_policy(|policy| *policy = self.policy)
             .with_limits(|limits| *limits = self.limits);
         for failover in self.failover {
             client = client.with_failover_client(match failover {
                 Failover::Client(sdk) => sdk,
                 Failover::Region(region) => {
-                    let config = aws_sdk_kms::config::Builder::from(&config).region(Region::new(region)).build();
-                    aws_sdk_kms::Client::from_conf(config)
+                    aws_sdk_kms::Client::from_conf(settings.clone().region(Region::new(region)).build())
                 }
             });
         }
@@ -242,15 +270,18 @@ impl KmsClientBuilder {
         }
     }
 
-    /// The SDK takes any text and fails at the first request.
-    fn check_endpoint(&self) -> Result<()> {
-        let usable = |url: &String| {
-            url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")).is_some_and(|rest| !rest.is_empty())
-        };
-        if self.endpoint_url.as_ref().is_none_or(usable) {
-            return Ok(());
+    /// The role's credentials instead of those it is taken on with; and an observer that is told when they are loaded.
+    async fn with_role_and_watch(&self, config: SdkConfig) -> SdkConfig {
+        let mut provider = config.credentials_provider();
+        if let Some(role) = &self.role {
+            provider = Some(role.provider(&config).await);
         }
-        Err(misconfigured("the endpoint URL does not begin with http:// or https:// and a host"))
+        if let (Some(source), Some(observer)) = (&provider, &self.observer) {
+            provider = Some(SharedCredentialsProvider::new(Watched::new(source.clone(), Arc::clone(observer))));
+        }
+        let mut config = config.into_builder();
+        config.set_credentials_provider(provider);
+        config.build()
     }
 
     fn no_region(&self) -> Error {
@@ -285,6 +316,15 @@ fn tokio_io_runs() -> Result<()> {
         .map_err(|_| misconfigured("the tokio runtime has no I/O; build it with enable_io() or enable_all()"))
 }
 
+/// The SDK takes any text and fails at the first request.
+fn check_url(url: &str) -> Result<()> {
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    if rest.is_some_and(|rest| !rest.is_empty()) {
+        return Ok(());
+    }
+    Err(misconfigured("the endpoint URL does not begin with http:// or https:// and a host"))
+}
+
 fn while_connecting(error: Error) -> Error {
     error.with_operation(Operation::Connect)
 }
@@ -296,7 +336,8 @@ impl fmt::Debug for KmsClientBuilder {
             .field("region", &self.region)
             .field("has_endpoint_url", &self.endpoint_url.is_some())
             .field("profile", &self.profile)
-            .field("access_key_id", &self.credentials.as_ref().map(Credentials::access_key_id))
+            .field("has_credentials", &self.credentials.is_some())
+            .field("role", &self.role)
             .field("policy", &self.policy)
             .field("limits", &self.limits)
             .finish_non_exhaustive()

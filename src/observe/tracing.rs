@@ -2,10 +2,10 @@
 
 use tracing::{debug, info, warn};
 
-use super::{CallEvent, Event, Observer, Outcome, RegionEvent};
+use super::{CallEvent, CredentialsEvent, Event, Observer, Outcome, RegionEvent};
 
-/// Logs KMS calls as [`tracing`] events of the target `kms_signer`: successes at `DEBUG`, failures and a Region that is
-/// left at `WARN`, its return at `INFO`.
+/// Logs KMS calls and the loading of credentials as [`tracing`] events of the target `kms_signer`: successes at `DEBUG`, failures
+/// and a Region that is left at `WARN`, its return at `INFO`.
 ///
 /// Times are in milliseconds. No credential, digest or signature is in them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +21,7 @@ impl Observer for TracingObserver {
             Event::Region(RegionEvent { region, left_for: None }) => {
                 info!(target: "kms_signer", region, "Region answers again");
             }
+            Event::Credentials(event) => log_credentials(event),
         }
     }
 }
@@ -46,6 +47,16 @@ fn log(call: &CallEvent<'_>) {
     match call.outcome {
         Outcome::Success | Outcome::Cancelled => event!(debug),
         Outcome::Failure(_) => event!(warn),
+    }
+}
+
+fn log_credentials(event: &CredentialsEvent) {
+    let (latency_ms, outcome) = (millis(event.latency), event.outcome);
+    let expires_in_s =
+        event.expires.and_then(|at| at.duration_since(std::time::SystemTime::now()).ok()).map(|left| left.as_secs());
+    match outcome {
+        Outcome::Failure(_) => warn!(target: "kms_signer", latency_ms, %outcome, "credentials"),
+        _ => debug!(target: "kms_signer", latency_ms, expires_in_s, %outcome, "credentials"),
     }
 }
 

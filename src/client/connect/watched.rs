@@ -1,0 +1,57 @@
+//! Tells the observer whenever credentials are loaded.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Instant,
+};
+
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future};
+use core::fmt;
+
+use super::super::classify;
+use crate::observe::{CredentialsEvent, Event, Observer, Outcome};
+
+/// A source of credentials with an observer.
+pub(super) struct Watched {
+    source: SharedCredentialsProvider,
+    observer: Arc<dyn Observer>,
+}
+
+impl Watched {
+    pub(super) fn new(source: SharedCredentialsProvider, observer: Arc<dyn Observer>) -> Self {
+        Self { source, observer }
+    }
+
+    async fn load(&self) -> Result<aws_credential_types::Credentials, CredentialsError> {
+        let started = Instant::now();
+        let loaded = self.source.provide_credentials().await;
+        let (outcome, expires) = match &loaded {
+            Ok(credentials) => (Outcome::Success, credentials.expiry()),
+            Err(error) => (Outcome::Failure(classify::kind_of_credentials(error)), None),
+        };
+        let event = Event::Credentials(CredentialsEvent { latency: started.elapsed(), expires, outcome });
+        // A signature is not held up because somebody cannot count.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.observer.observe(&event)));
+        loaded
+    }
+}
+
+impl ProvideCredentials for Watched {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(self.load())
+    }
+
+    fn fallback_on_interrupt(&self) -> Option<aws_credential_types::Credentials> {
+        self.source.fallback_on_interrupt()
+    }
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched").field("source", &self.source).finish_non_exhaustive()
+    }
+}

@@ -11,8 +11,8 @@ use kms_signer::{KmsSigner, fake::FakeKms};
 
 use crate::serve;
 
-const ALL: [&str; 7] =
-    ["quickstart", "address", "send_transaction", "sign_typed_data", "metrics", "soak", "fake_kms_server"];
+const ALL: [&str; 8] =
+    ["quickstart", "address", "send_transaction", "sign_typed_data", "validator", "metrics", "soak", "fake_kms_server"];
 
 fn path(example: &str) -> PathBuf {
     let deps = std::env::current_exe().unwrap();
@@ -22,14 +22,14 @@ fn path(example: &str) -> PathBuf {
 }
 
 /// The example in an environment of its own.
-fn example(name: &str) -> Command {
+pub(super) fn example(name: &str) -> Command {
     let mut command = Command::new(path(name));
     command.env_clear().env("AWS_EC2_METADATA_DISABLED", "true").stdin(Stdio::null());
     command
 }
 
 /// The same, with the environment of a user whose KMS is at `endpoint`.
-fn example_at(name: &str, endpoint: &str) -> Command {
+pub(super) fn example_at(name: &str, endpoint: &str) -> Command {
     let mut command = example(name);
     command
         .env("AWS_ENDPOINT_URL", endpoint)
@@ -39,7 +39,7 @@ fn example_at(name: &str, endpoint: &str) -> Command {
     command
 }
 
-fn text(output: &Output) -> (String, String) {
+pub(super) fn text(output: &Output) -> (String, String) {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (text(&output.stdout), text(&output.stderr))
 }

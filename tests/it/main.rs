@@ -21,6 +21,7 @@ mod runtimes;
 mod signing;
 mod sockets;
 mod transactions;
+mod validator;
 mod wallets;
 
 use std::net::{Ipv4Addr, SocketAddr};

@@ -52,6 +52,8 @@ mod fault;
 mod input;
 mod key;
 mod operation;
+mod page;
+mod policy;
 mod random;
 mod refusal;
 mod request;
@@ -209,9 +211,10 @@ impl FakeKms {
     pub fn alias(&self, alias: &str, key: &KeyArn) -> Result<()> {
         let point = || {
             let name = store::check_alias_name(alias)?;
-            let key = self.0.store.key(key.as_ref(), Lookup::of("CreateAlias"), self.0.clock.now())?;
+            let now = self.0.clock.now();
+            let key = self.0.store.key(key.as_ref(), Lookup::of("CreateAlias"), now)?;
             key.check_not_pending_deletion()?;
-            self.0.store.point_alias(name, &key);
+            self.0.store.point_alias(name, &key, now);
             Ok(())
         };
         point().map_err(|refusal: Refusal| refusal.into_error().with_key(alias))

@@ -77,6 +77,14 @@ impl Input {
             .map_or(Ok(&[]), |value| value.as_array().map(Vec::as_slice).ok_or_else(|| wrong_type(name, "a list")))
     }
 
+    /// A list of texts that must be there.
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<&str>, Refusal> {
+        if self.get(name).is_none() {
+            return Err(missing(name));
+        }
+        self.list(name)?.iter().map(|item| item.as_str().ok_or_else(|| wrong_type(name, "a list of strings"))).collect()
+    }
+
     /// A field that is null counts as absent.
     fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())

@@ -1,9 +1,11 @@
 //! One KMS key: its material, what it may be used for, and its state.
 
+use std::collections::BTreeMap;
+
 use k256::elliptic_curve::sec1::ToEncodedPoint;
 use serde_json::{Value, json};
 
-use super::{FakeKms, refusal::Refusal};
+use super::{FakeKms, policy::KeyPolicy, refusal::Refusal};
 
 /// What comes before the uncompressed point in a DER `SubjectPublicKeyInfo` (RFC 5480).
 const SECP256K1_SPKI: &[u8] =
@@ -21,6 +23,8 @@ pub(super) struct Key {
     pub(super) usage: Usage,
     pub(super) state: State,
     pub(super) description: String,
+    pub(super) tags: BTreeMap<String, String>,
+    pub(super) policy: KeyPolicy,
     origin: Origin,
     created: i64,
     region: String,
@@ -70,6 +74,8 @@ impl Key {
             usage,
             state: State::Enabled,
             description: String::new(),
+            tags: BTreeMap::new(),
+            policy: KeyPolicy::default(),
             origin,
             created: now,
             region: region.to_owned(),
@@ -83,6 +89,8 @@ impl Key {
             arn: arn(region, &self.id),
             state: State::Enabled,
             description: String::new(),
+            tags: BTreeMap::new(),
+            policy: KeyPolicy::default(),
             created: now,
             region: region.to_owned(),
             replica_of: Some(self.replica_of.clone().unwrap_or_else(|| self.region.clone())),
@@ -180,8 +188,13 @@ impl Key {
     }
 }
 
-fn arn(region: &str, id: &str) -> String {
-    format!("arn:aws:kms:{region}:{}:key/{id}", FakeKms::ACCOUNT)
+pub(super) fn arn(region: &str, id: &str) -> String {
+    arn_of(region, &format!("key/{id}"))
+}
+
+/// The ARN of `key/…` or `alias/…`.
+pub(super) fn arn_of(region: &str, resource: &str) -> String {
+    format!("arn:aws:kms:{region}:{}:{resource}", FakeKms::ACCOUNT)
 }
 
 impl Material {

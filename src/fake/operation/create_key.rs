@@ -1,8 +1,8 @@
-//! `CreateKey`.
+//! `CreateKey` and `UpdateKeyDescription`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::Call;
+use super::{Call, policy, tags};
 use crate::fake::{
     ecdsa,
     key::{Key, Material, Origin, Usage},
@@ -43,8 +43,8 @@ pub(super) fn create_key(call: &Call<'_>) -> Result<Value, Refusal> {
     let usage = usage(spec, input.choice("KeyUsage", KEY_USAGES)?)?;
     let description = description(call)?;
     check_origin(call)?;
-    check_policy(call)?;
-    check_tags(call)?;
+    let policy = policy::read(call)?.unwrap_or_default();
+    let tags = tags::read(input)?;
 
     let material = match spec {
         "ECC_SECG_P256K1" => Material::Secp256k1(ecdsa::random_secret()?),
@@ -54,6 +54,7 @@ pub(super) fn create_key(call: &Call<'_>) -> Result<Value, Refusal> {
     let id = random::key_id(input.flag("MultiRegion")?)?;
     let mut key = Key::new(id, call.store.region(), material, usage, Origin::AwsKms, call.now);
     description.clone_into(&mut key.description);
+    (key.tags, key.policy) = (tags, policy);
     let answer = json!({ "KeyMetadata": key.metadata() });
     call.store.insert(key);
     Ok(answer)
@@ -74,6 +75,15 @@ fn usage(spec: &str, usage: Option<&str>) -> Result<Usage, Refusal> {
     }
 }
 
+pub(super) fn update_description(call: &Call<'_>) -> Result<Value, Refusal> {
+    let description = description(call)?;
+    call.change_key(|key| {
+        key.check_not_pending_deletion()?;
+        description.clone_into(&mut key.description);
+        Ok(Value::Null)
+    })
+}
+
 fn description<'a>(call: &'a Call<'_>) -> Result<&'a str, Refusal> {
     let description = call.input.text("Description")?.unwrap_or_default();
     if description.chars().count() > DESCRIPTION_MAX {
@@ -91,25 +101,6 @@ fn check_origin(call: &Call<'_>) -> Result<(), Refusal> {
     for field in ["CustomKeyStoreId", "XksKeyId"] {
         if call.input.text(field)?.is_some() {
             return Err(Refusal::unsupported("FakeKms has no custom key stores."));
-        }
-    }
-    Ok(())
-}
-
-/// A policy must be JSON; FakeKms does not apply it.
-fn check_policy(call: &Call<'_>) -> Result<(), Refusal> {
-    match call.input.text("Policy")?.map(serde_json::from_str::<Map<String, Value>>) {
-        Some(Err(_)) => Err(Refusal::new("MalformedPolicyDocumentException", "The policy is not a JSON object.")),
-        _ => Ok(()),
-    }
-}
-
-/// Tags must be well-formed; FakeKms does not keep them.
-fn check_tags(call: &Call<'_>) -> Result<(), Refusal> {
-    let is_text = |tag: &Value, field| tag.get(field).is_some_and(Value::is_string);
-    for tag in call.input.list("Tags")? {
-        if !is_text(tag, "TagKey") || !is_text(tag, "TagValue") {
-            return Err(Refusal::new("TagException", "A tag is a TagKey and a TagValue."));
         }
     }
     Ok(())

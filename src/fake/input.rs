@@ -59,6 +59,12 @@ impl Input {
         self.get(name).map(|value| value.as_i64().ok_or_else(|| wrong_type(name, "an integer"))).transpose()
     }
 
+    /// Whole seconds since 1970.
+    pub(super) fn timestamp(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        let seconds = |value: &Value| value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64));
+        self.get(name).map(|value| seconds(value).ok_or_else(|| wrong_type(name, "a timestamp"))).transpose()
+    }
+
     /// Bytes that must be there, at most `max` of them, in base64.
     pub(super) fn required_blob(&self, name: &str, max: usize) -> Result<Vec<u8>, Refusal> {
         let text = self.text(name)?.ok_or_else(|| missing(name))?;

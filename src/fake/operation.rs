@@ -2,6 +2,7 @@
 
 mod alias;
 mod create_key;
+mod import;
 mod key_state;
 mod list;
 mod policy;
@@ -41,11 +42,14 @@ pub(super) fn carry_out(call: &Call<'_>) -> Result<Value, Refusal> {
         "CreateAlias" => alias::create(call),
         "CreateKey" => create_key::create_key(call),
         "DeleteAlias" => alias::delete(call),
+        "DeleteImportedKeyMaterial" => import::delete(call),
         "DescribeKey" => Ok(json!({ "KeyMetadata": call.key("KeyId")?.metadata() })),
         "DisableKey" => key_state::disable(call),
         "EnableKey" => key_state::enable(call),
         "GetKeyPolicy" => policy::get(call),
+        "GetParametersForImport" => import::parameters(call),
         "GetPublicKey" => public_key::get(call),
+        "ImportKeyMaterial" => import::import(call),
         "ListAliases" => list::aliases(call),
         "ListKeys" => list::keys(call),
         "ListResourceTags" => tags::list(call),

@@ -177,13 +177,17 @@ impl Store {
 }
 
 impl Tables {
-    /// A deleted key takes its aliases along.
+    /// A deleted key takes its aliases along; imported material that has expired goes.
     fn find(&mut self, target: &Target, now: i64) -> Option<&mut Arc<Key>> {
         let id = match target {
             Target::Key(id) => id,
             Target::Alias(name) => &self.aliases.get(name)?.key_id,
         };
-        self.keys.get_mut(id).filter(|key| !key.is_deleted(now))
+        let key = self.keys.get_mut(id).filter(|key| !key.is_deleted(now))?;
+        if key.has_expired(now) {
+            Arc::make_mut(key).delete_imported_material();
+        }
+        Some(key)
     }
 
     /// The key that an alias points at.

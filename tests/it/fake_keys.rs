@@ -1,5 +1,6 @@
 //! FakeKms as key management needs it: lists, imports, replicas, permissions. All through the SDK client.
 
+mod import;
 mod list;
 
 use aws_sdk_kms::error::ProvideErrorMetadata;

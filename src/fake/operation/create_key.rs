@@ -4,8 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Call, policy, tags};
 use crate::fake::{
-    ecdsa,
-    key::{Key, Material, Origin, Usage},
+    key::{Key, Origin, Spec, Usage},
     random,
     refusal::Refusal,
 };
@@ -40,19 +39,18 @@ pub(super) fn create_key(call: &Call<'_>) -> Result<Value, Refusal> {
         Some(spec) => spec,
         None => input.choice("CustomerMasterKeySpec", KEY_SPECS)?.unwrap_or("SYMMETRIC_DEFAULT"),
     };
-    let usage = usage(spec, input.choice("KeyUsage", KEY_USAGES)?)?;
+    let (spec, usage) = kind(spec, input.choice("KeyUsage", KEY_USAGES)?)?;
     let description = description(call)?;
-    check_origin(call)?;
+    let origin = origin(call, spec)?;
     let policy = policy::read(call)?.unwrap_or_default();
     let tags = tags::read(input)?;
 
-    let material = match spec {
-        "ECC_SECG_P256K1" => Material::Secp256k1(ecdsa::random_secret()?),
-        "ECC_NIST_P256" => Material::P256(ecdsa::random_secret()?),
-        _ => Material::Symmetric,
-    };
     let id = random::key_id(input.flag("MultiRegion")?)?;
-    let mut key = Key::new(id, call.store.region(), material, usage, Origin::AwsKms, call.now);
+    let region = call.store.region();
+    let mut key = match origin {
+        Origin::AwsKms => Key::new(id, region, spec.generate()?, usage, call.now),
+        Origin::External => Key::pending_import(id, region, spec, usage, call.now),
+    };
     description.clone_into(&mut key.description);
     (key.tags, key.policy) = (tags, policy);
     let answer = json!({ "KeyMetadata": key.metadata() });
@@ -60,19 +58,22 @@ pub(super) fn create_key(call: &Call<'_>) -> Result<Value, Refusal> {
     Ok(answer)
 }
 
-fn usage(spec: &str, usage: Option<&str>) -> Result<Usage, Refusal> {
-    match (spec, usage) {
-        ("SYMMETRIC_DEFAULT", None | Some("ENCRYPT_DECRYPT")) => Ok(Usage::EncryptDecrypt),
-        ("ECC_SECG_P256K1" | "ECC_NIST_P256", Some("SIGN_VERIFY")) => Ok(Usage::SignVerify),
-        ("ECC_NIST_P256", Some("KEY_AGREEMENT")) => Ok(Usage::KeyAgreement),
-        ("SYMMETRIC_DEFAULT" | "ECC_SECG_P256K1" | "ECC_NIST_P256", Some(usage)) => {
-            Err(Refusal::validation(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")))
+fn kind(spec: &str, usage: Option<&str>) -> Result<(Spec, Usage), Refusal> {
+    let known = Spec::of(spec).ok_or_else(|| Refusal::unsupported(format!("FakeKms has no {spec} keys.")))?;
+    let usage = match (known, usage) {
+        (Spec::Symmetric, None | Some("ENCRYPT_DECRYPT")) => Usage::EncryptDecrypt,
+        (Spec::Secp256k1 | Spec::P256 | Spec::Ed25519, Some("SIGN_VERIFY")) => Usage::SignVerify,
+        (Spec::P256, Some("KEY_AGREEMENT")) => Usage::KeyAgreement,
+        (_, Some(usage)) => {
+            return Err(Refusal::validation(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")));
         }
-        ("ECC_SECG_P256K1" | "ECC_NIST_P256", None) => Err(Refusal::validation(
-            "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
-        )),
-        _ => Err(Refusal::unsupported(format!("FakeKms has no {spec} keys."))),
-    }
+        (_, None) => {
+            return Err(Refusal::validation(
+                "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
+            ));
+        }
+    };
+    Ok((known, usage))
 }
 
 pub(super) fn update_description(call: &Call<'_>) -> Result<Value, Refusal> {
@@ -93,15 +94,15 @@ fn description<'a>(call: &'a Call<'_>) -> Result<&'a str, Refusal> {
     Ok(description)
 }
 
-fn check_origin(call: &Call<'_>) -> Result<(), Refusal> {
-    match call.input.choice("Origin", ORIGINS)? {
-        None | Some("AWS_KMS") => {}
-        Some(origin) => return Err(Refusal::unsupported(format!("FakeKms has no keys of origin {origin}."))),
-    }
+fn origin(call: &Call<'_>, spec: Spec) -> Result<Origin, Refusal> {
     for field in ["CustomKeyStoreId", "XksKeyId"] {
         if call.input.text(field)?.is_some() {
             return Err(Refusal::unsupported("FakeKms has no custom key stores."));
         }
     }
-    Ok(())
+    match call.input.choice("Origin", ORIGINS)? {
+        None | Some("AWS_KMS") => Ok(Origin::AwsKms),
+        Some("EXTERNAL") if spec != Spec::Symmetric => Ok(Origin::External),
+        Some(origin) => Err(Refusal::unsupported(format!("FakeKms has no {} keys of origin {origin}.", spec.name()))),
+    }
 }

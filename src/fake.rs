@@ -47,11 +47,14 @@
 mod answer;
 mod clock;
 mod ecdsa;
+mod eddsa;
 mod exchange;
 mod fault;
 mod input;
 mod key;
 mod operation;
+mod page;
+mod policy;
 mod random;
 mod refusal;
 mod request;
@@ -59,6 +62,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod transport;
+mod wrapping;
 
 use core::fmt;
 use std::sync::Arc;
@@ -69,7 +73,7 @@ use bytes::Bytes;
 use self::{
     clock::Clock,
     fault::Faults,
-    key::{Key, Material, Origin, Usage},
+    key::{Key, Material, Spec, Usage},
     refusal::Refusal,
     request::Log,
     store::{Lookup, Store},
@@ -148,8 +152,7 @@ impl FakeKms {
     ///
     /// [`ErrorKind::Other`] if the operating system gives no random numbers.
     pub fn create_key(&self) -> Result<KeyArn> {
-        let secret = ecdsa::random_secret().map_err(Refusal::into_error)?;
-        self.add(secret, Origin::AwsKms, false)
+        self.create(false)
     }
 
     /// As [`create_key`](Self::create_key), but a multi-Region key (`mrk-…`).
@@ -158,8 +161,7 @@ impl FakeKms {
     ///
     /// [`ErrorKind::Other`] if the operating system gives no random numbers.
     pub fn create_multi_region_key(&self) -> Result<KeyArn> {
-        let secret = ecdsa::random_secret().map_err(Refusal::into_error)?;
-        self.add(secret, Origin::AwsKms, true)
+        self.create(true)
     }
 
     /// Makes a replica of a multi-Region key in the KMS of another Region, as `ReplicateKey` does: same id, same key material.
@@ -196,7 +198,14 @@ impl FakeKms {
         let secret = k256::SecretKey::from_slice(secret.as_slice()).map_err(|_| {
             Error::new(ErrorKind::Config, Operation::Fake, "the secret is not between 1 and the order of secp256k1")
         })?;
-        self.add(secret, Origin::External, false)
+        let add = || {
+            let id = random::key_id(false)?;
+            let mut key =
+                Key::pending_import(id, self.region(), Spec::Secp256k1, Usage::SignVerify, self.0.clock.now());
+            key.import(Material::Secp256k1(secret), None)?;
+            Ok(self.add(key))
+        };
+        add().map_err(Refusal::into_error)?
     }
 
     /// Points an alias at a key: makes the alias, or retargets it if it exists.
@@ -209,9 +218,10 @@ impl FakeKms {
     pub fn alias(&self, alias: &str, key: &KeyArn) -> Result<()> {
         let point = || {
             let name = store::check_alias_name(alias)?;
-            let key = self.0.store.key(key.as_ref(), Lookup::of("CreateAlias"), self.0.clock.now())?;
+            let now = self.0.clock.now();
+            let key = self.0.store.key(key.as_ref(), Lookup::of("CreateAlias"), now)?;
             key.check_not_pending_deletion()?;
-            self.0.store.point_alias(name, &key);
+            self.0.store.point_alias(name, &key, now);
             Ok(())
         };
         point().map_err(|refusal: Refusal| refusal.into_error().with_key(alias))
@@ -257,10 +267,16 @@ impl FakeKms {
         reply.response
     }
 
-    fn add(&self, secret: k256::SecretKey, origin: Origin, multi_region: bool) -> Result<KeyArn> {
-        let id = random::key_id(multi_region).map_err(Refusal::into_error)?;
-        let material = Material::Secp256k1(secret);
-        let key = Key::new(id, self.region(), material, Usage::SignVerify, origin, self.0.clock.now());
+    fn create(&self, multi_region: bool) -> Result<KeyArn> {
+        let create = || {
+            let id = random::key_id(multi_region)?;
+            let material = Spec::Secp256k1.generate()?;
+            Ok(self.add(Key::new(id, self.region(), material, Usage::SignVerify, self.0.clock.now())))
+        };
+        create().map_err(Refusal::into_error)?
+    }
+
+    fn add(&self, key: Key) -> Result<KeyArn> {
         let arn = key.arn.parse()?;
         self.0.store.insert(key);
         Ok(arn)

@@ -29,7 +29,7 @@ pub(super) enum Shape {
     FlippedBit,
 }
 
-/// A DER signature over a 32-byte digest, or nothing if the key signs nothing.
+/// A DER signature over a 32-byte digest, or nothing if the key makes none.
 pub(super) fn sign(material: &Material, digest: [u8; 32], shape: Shape) -> Option<Result<Vec<u8>, Refusal>> {
     let der = match material {
         Material::Secp256k1(secret) => scalars(secret, &digest.into(), shape).and_then(|(r, s)| {
@@ -40,7 +40,7 @@ pub(super) fn sign(material: &Material, digest: [u8; 32], shape: Shape) -> Optio
             let signature = p256::ecdsa::Signature::from_scalars(r, s).map_err(|_| out_of_range())?;
             Ok(signature.to_der().as_bytes().to_vec())
         }),
-        Material::Symmetric => return None,
+        Material::Ed25519(_) | Material::Symmetric => return None,
     };
     Some(der.map(|mut der| {
         if let (Shape::FlippedBit, Some(last)) = (shape, der.last_mut()) {

@@ -59,6 +59,12 @@ impl Input {
         self.get(name).map(|value| value.as_i64().ok_or_else(|| wrong_type(name, "an integer"))).transpose()
     }
 
+    /// Whole seconds since 1970.
+    pub(super) fn timestamp(&self, name: &str) -> Result<Option<i64>, Refusal> {
+        let seconds = |value: &Value| value.as_i64().or_else(|| value.as_f64().map(|seconds| seconds as i64));
+        self.get(name).map(|value| seconds(value).ok_or_else(|| wrong_type(name, "a timestamp"))).transpose()
+    }
+
     /// Bytes that must be there, at most `max` of them, in base64.
     pub(super) fn required_blob(&self, name: &str, max: usize) -> Result<Vec<u8>, Refusal> {
         let text = self.text(name)?.ok_or_else(|| missing(name))?;
@@ -75,6 +81,14 @@ impl Input {
     pub(super) fn list(&self, name: &str) -> Result<&[Value], Refusal> {
         self.get(name)
             .map_or(Ok(&[]), |value| value.as_array().map(Vec::as_slice).ok_or_else(|| wrong_type(name, "a list")))
+    }
+
+    /// A list of texts that must be there.
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<&str>, Refusal> {
+        if self.get(name).is_none() {
+            return Err(missing(name));
+        }
+        self.list(name)?.iter().map(|item| item.as_str().ok_or_else(|| wrong_type(name, "a list of strings"))).collect()
     }
 
     /// A field that is null counts as absent.

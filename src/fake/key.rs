@@ -1,39 +1,37 @@
 //! One KMS key: its material, what it may be used for, and its state.
 
-use k256::elliptic_curve::sec1::ToEncodedPoint;
-use serde_json::{Value, json};
+mod material;
+mod metadata;
 
-use super::{FakeKms, refusal::Refusal};
+use std::collections::BTreeMap;
 
-/// What comes before the uncompressed point in a DER `SubjectPublicKeyInfo` (RFC 5480).
-const SECP256K1_SPKI: &[u8] =
-    &[0x30, 0x56, 0x30, 0x10, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 5, 0x2b, 0x81, 4, 0, 0x0a, 3, 0x42, 0];
-const P256_SPKI: &[u8] = &[
-    0x30, 0x59, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7, 3,
-    0x42, 0,
-];
+pub(super) use self::{
+    material::{Material, Spec, random_ed25519},
+    metadata::merge,
+};
+use super::{FakeKms, policy::KeyPolicy, refusal::Refusal};
 
 #[derive(Clone)]
 pub(super) struct Key {
     pub(super) id: String,
     pub(super) arn: String,
-    pub(super) material: Material,
+    pub(super) spec: Spec,
     pub(super) usage: Usage,
+    pub(super) origin: Origin,
     pub(super) state: State,
     pub(super) description: String,
-    origin: Origin,
+    pub(super) tags: BTreeMap<String, String>,
+    pub(super) policy: KeyPolicy,
+    /// None until it is imported, and again when what was imported is deleted or expires.
+    material: Option<Material>,
+    /// The public key of the first material imported: no other is taken any more.
+    imported: Option<Vec<u8>>,
+    /// When imported material expires.
+    expires: Option<i64>,
     created: i64,
     region: String,
     /// The Region that it was replicated from.
     replica_of: Option<String>,
-}
-
-#[derive(Clone)]
-pub(super) enum Material {
-    Secp256k1(k256::SecretKey),
-    P256(p256::SecretKey),
-    /// A symmetric key. FakeKms encrypts nothing, so there are no bytes.
-    Symmetric,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,7 +41,7 @@ pub(super) enum Usage {
     EncryptDecrypt,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
     AwsKms,
     External,
@@ -53,6 +51,7 @@ pub(super) enum Origin {
 pub(super) enum State {
     Enabled,
     Disabled,
+    PendingImport,
     /// `at` is in seconds since 1970.
     PendingDeletion {
         at: i64,
@@ -60,17 +59,33 @@ pub(super) enum State {
 }
 
 impl Key {
-    /// An enabled key. `now` is in seconds since 1970.
-    pub(super) fn new(id: String, region: &str, material: Material, usage: Usage, origin: Origin, now: i64) -> Self {
+    /// An enabled key of random material. `now` is in seconds since 1970.
+    pub(super) fn new(id: String, region: &str, material: Material, usage: Usage, now: i64) -> Self {
+        let spec = material.spec();
+        Self { material: Some(material), ..Self::without_material(id, region, spec, usage, Origin::AwsKms, now) }
+    }
+
+    /// A key whose material is yet to be imported.
+    pub(super) fn pending_import(id: String, region: &str, spec: Spec, usage: Usage, now: i64) -> Self {
+        let key = Self::without_material(id, region, spec, usage, Origin::External, now);
+        Self { state: State::PendingImport, ..key }
+    }
+
+    fn without_material(id: String, region: &str, spec: Spec, usage: Usage, origin: Origin, now: i64) -> Self {
         let arn = arn(region, &id);
         Self {
             id,
             arn,
-            material,
+            spec,
             usage,
+            origin,
             state: State::Enabled,
             description: String::new(),
-            origin,
+            tags: BTreeMap::new(),
+            policy: KeyPolicy::default(),
+            material: None,
+            imported: None,
+            expires: None,
             created: now,
             region: region.to_owned(),
             replica_of: None,
@@ -83,6 +98,8 @@ impl Key {
             arn: arn(region, &self.id),
             state: State::Enabled,
             description: String::new(),
+            tags: BTreeMap::new(),
+            policy: KeyPolicy::default(),
             created: now,
             region: region.to_owned(),
             replica_of: Some(self.replica_of.clone().unwrap_or_else(|| self.region.clone())),
@@ -94,22 +111,39 @@ impl Key {
         self.id.starts_with("mrk-")
     }
 
+    /// The key material, where the state of the key lets it be used.
+    pub(super) fn usable_material(&self) -> Result<&Material, Refusal> {
+        self.check_enabled()?;
+        self.material.as_ref().ok_or_else(|| self.invalid_state("is pending import"))
+    }
+
     /// What KMS requires of a key before it is used.
     pub(super) fn check_enabled(&self) -> Result<(), Refusal> {
-        self.check_not_pending_deletion()?;
+        self.check_not_pending()?;
         match self.state {
             State::Disabled => Err(Refusal::new("DisabledException", format!("{} is disabled.", self.arn))),
             _ => Ok(()),
         }
     }
 
-    pub(super) fn check_not_pending_deletion(&self) -> Result<(), Refusal> {
+    /// That it is enabled or disabled.
+    pub(super) fn check_not_pending(&self) -> Result<(), Refusal> {
+        self.check_not_pending_deletion()?;
         match self.state {
-            State::PendingDeletion { .. } => {
-                Err(Refusal::new("KMSInvalidStateException", format!("{} is pending deletion.", self.arn)))
-            }
+            State::PendingImport => Err(self.invalid_state("is pending import")),
             _ => Ok(()),
         }
+    }
+
+    pub(super) fn check_not_pending_deletion(&self) -> Result<(), Refusal> {
+        match self.state {
+            State::PendingDeletion { .. } => Err(self.invalid_state("is pending deletion")),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn invalid_state(&self, state: &str) -> Refusal {
+        Refusal::new("KMSInvalidStateException", format!("{} {state}.", self.arn))
     }
 
     /// Whether its waiting period is over. KMS then knows it no longer.
@@ -117,92 +151,57 @@ impl Key {
         matches!(self.state, State::PendingDeletion { at } if at <= now)
     }
 
+    /// Ends the waiting period before a deletion. The key is disabled then, as KMS leaves it.
+    pub(super) fn cancel_deletion(&mut self) {
+        self.state = if self.material.is_some() { State::Disabled } else { State::PendingImport };
+    }
+
+    /// Takes imported key material, unless it is other than that of the first import.
+    pub(super) fn import(&mut self, material: Material, expires: Option<i64>) -> Result<(), Refusal> {
+        let public = material.spki();
+        if self.imported.is_some() && self.imported != public {
+            return Err(Refusal::new(
+                "IncorrectKeyMaterialException",
+                format!("The key material is not that which was imported into {} before.", self.arn),
+            ));
+        }
+        self.imported = public;
+        self.material = Some(material);
+        self.expires = expires;
+        if self.state == State::PendingImport {
+            self.state = State::Enabled;
+        }
+        Ok(())
+    }
+
+    pub(super) fn delete_imported_material(&mut self) {
+        self.material = None;
+        self.expires = None;
+        if let State::Enabled | State::Disabled = self.state {
+            self.state = State::PendingImport;
+        }
+    }
+
+    /// Whether imported material is to be deleted.
+    pub(super) fn has_expired(&self, now: i64) -> bool {
+        self.expires.is_some_and(|at| at <= now)
+    }
+
     pub(super) fn signing_algorithms(&self) -> &'static [&'static str] {
-        match (&self.material, self.usage) {
-            (Material::Secp256k1(_) | Material::P256(_), Usage::SignVerify) => &["ECDSA_SHA_256"],
+        match self.usage {
+            Usage::SignVerify => self.spec.signing_algorithms(),
             _ => &[],
         }
     }
-
-    /// The fields about the key's abilities that `GetPublicKey` and `DescribeKey` have in common.
-    pub(super) fn abilities(&self) -> Value {
-        let mut fields = json!({
-            "CustomerMasterKeySpec": self.material.spec(),
-            "KeySpec": self.material.spec(),
-            "KeyUsage": self.usage.name(),
-        });
-        let (list, algorithms) = match self.usage {
-            Usage::SignVerify => ("SigningAlgorithms", self.signing_algorithms()),
-            Usage::KeyAgreement => ("KeyAgreementAlgorithms", ["ECDH"].as_slice()),
-            Usage::EncryptDecrypt => ("EncryptionAlgorithms", ["SYMMETRIC_DEFAULT"].as_slice()),
-        };
-        merge(&mut fields, json!({ list: algorithms }));
-        fields
-    }
-
-    /// `KeyMetadata`, as `CreateKey` and `DescribeKey` answer it.
-    pub(super) fn metadata(&self) -> Value {
-        let multi_region = self.is_multi_region();
-        let mut fields = self.abilities();
-        merge(
-            &mut fields,
-            json!({
-                "AWSAccountId": FakeKms::ACCOUNT,
-                "Arn": self.arn,
-                "CreationDate": self.created,
-                "Description": self.description,
-                "Enabled": self.state == State::Enabled,
-                "KeyId": self.id,
-                "KeyManager": "CUSTOMER",
-                "KeyState": self.state.name(),
-                "MultiRegion": multi_region,
-                "Origin": self.origin.name(),
-            }),
-        );
-        if multi_region {
-            let primary = self.replica_of.as_ref().unwrap_or(&self.region);
-            merge(
-                &mut fields,
-                json!({ "MultiRegionConfiguration": {
-                    "MultiRegionKeyType": if self.replica_of.is_some() { "REPLICA" } else { "PRIMARY" },
-                    "PrimaryKey": { "Arn": arn(primary, &self.id), "Region": primary },
-                    "ReplicaKeys": [],
-                }}),
-            );
-        }
-        if let Origin::External = self.origin {
-            merge(&mut fields, json!({ "ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE" }));
-        }
-        if let State::PendingDeletion { at } = self.state {
-            merge(&mut fields, json!({ "DeletionDate": at }));
-        }
-        fields
-    }
 }
 
-fn arn(region: &str, id: &str) -> String {
-    format!("arn:aws:kms:{region}:{}:key/{id}", FakeKms::ACCOUNT)
+pub(super) fn arn(region: &str, id: &str) -> String {
+    arn_of(region, &format!("key/{id}"))
 }
 
-impl Material {
-    pub(super) fn spec(&self) -> &'static str {
-        match self {
-            Self::Secp256k1(_) => "ECC_SECG_P256K1",
-            Self::P256(_) => "ECC_NIST_P256",
-            Self::Symmetric => "SYMMETRIC_DEFAULT",
-        }
-    }
-
-    /// The DER `SubjectPublicKeyInfo` of the public key, where there is one.
-    pub(super) fn spki(&self) -> Option<Vec<u8>> {
-        match self {
-            Self::Secp256k1(secret) => {
-                Some([SECP256K1_SPKI, secret.public_key().to_encoded_point(false).as_bytes()].concat())
-            }
-            Self::P256(secret) => Some([P256_SPKI, secret.public_key().to_encoded_point(false).as_bytes()].concat()),
-            Self::Symmetric => None,
-        }
-    }
+/// The ARN of `key/…` or `alias/…`.
+pub(super) fn arn_of(region: &str, resource: &str) -> String {
+    format!("arn:aws:kms:{region}:{}:{resource}", FakeKms::ACCOUNT)
 }
 
 impl Usage {
@@ -216,7 +215,7 @@ impl Usage {
 }
 
 impl Origin {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::AwsKms => "AWS_KMS",
             Self::External => "EXTERNAL",
@@ -229,14 +228,8 @@ impl State {
         match self {
             Self::Enabled => "Enabled",
             Self::Disabled => "Disabled",
+            Self::PendingImport => "PendingImport",
             Self::PendingDeletion { .. } => "PendingDeletion",
         }
-    }
-}
-
-/// Adds the fields of one JSON object to another.
-pub(super) fn merge(into: &mut Value, from: Value) {
-    if let (Value::Object(into), Value::Object(from)) = (into, from) {
-        into.extend(from);
     }
 }

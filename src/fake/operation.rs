@@ -2,9 +2,13 @@
 
 mod alias;
 mod create_key;
+mod import;
 mod key_state;
+mod list;
+mod policy;
 mod public_key;
 mod sign;
+mod tags;
 
 use std::sync::Arc;
 
@@ -37,13 +41,25 @@ pub(super) fn carry_out(call: &Call<'_>) -> Result<Value, Refusal> {
         "CancelKeyDeletion" => key_state::cancel_deletion(call),
         "CreateAlias" => alias::create(call),
         "CreateKey" => create_key::create_key(call),
+        "DeleteAlias" => alias::delete(call),
+        "DeleteImportedKeyMaterial" => import::delete(call),
         "DescribeKey" => Ok(json!({ "KeyMetadata": call.key("KeyId")?.metadata() })),
         "DisableKey" => key_state::disable(call),
         "EnableKey" => key_state::enable(call),
+        "GetKeyPolicy" => policy::get(call),
+        "GetParametersForImport" => import::parameters(call),
         "GetPublicKey" => public_key::get(call),
+        "ImportKeyMaterial" => import::import(call),
+        "ListAliases" => list::aliases(call),
+        "ListKeys" => list::keys(call),
+        "ListResourceTags" => tags::list(call),
+        "PutKeyPolicy" => policy::put(call),
         "ScheduleKeyDeletion" => key_state::schedule_deletion(call),
         "Sign" => sign::sign(call),
+        "TagResource" => tags::tag(call),
+        "UntagResource" => tags::untag(call),
         "UpdateAlias" => alias::update(call),
+        "UpdateKeyDescription" => create_key::update_description(call),
         "" => Err(Refusal::new("UnknownOperationException", "X-Amz-Target names no operation of KMS.")),
         other => Err(Refusal::new("UnknownOperationException", format!("FakeKms has no {other}."))),
     }

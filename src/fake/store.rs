@@ -1,11 +1,19 @@
 //! Keys and aliases, and how a request's `KeyId` finds them.
 
+mod lookup;
+
+use core::ops::Bound;
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{FakeKms, key::Key, refusal::Refusal};
+pub(super) use self::lookup::Lookup;
+use self::lookup::Target;
+use super::{
+    key::{self, Key},
+    refusal::Refusal,
+};
 use crate::key_ref::KeyRef;
 
 /// The keys and aliases of one Region.
@@ -17,78 +25,19 @@ pub(super) struct Store {
 #[derive(Default)]
 struct Tables {
     /// By key id.
-    keys: HashMap<String, Arc<Key>>,
-    /// From alias name to key id.
-    aliases: HashMap<String, String>,
+    keys: BTreeMap<String, Arc<Key>>,
+    /// By name.
+    aliases: BTreeMap<String, Alias>,
+    /// From key id to the names of its aliases.
+    names: HashMap<String, BTreeSet<String>>,
 }
 
-/// How an operation reads its `KeyId`.
-#[derive(Clone, Copy)]
-pub(super) struct Lookup<'a> {
-    operation: &'a str,
-    takes_aliases: bool,
-    has_invalid_arn: bool,
-}
-
-enum Target {
-    Key(String),
-    Alias(String),
-}
-
-impl<'a> Lookup<'a> {
-    pub(super) fn of(operation: &'a str) -> Self {
-        Self {
-            operation,
-            takes_aliases: matches!(operation, "DescribeKey" | "GetPublicKey" | "Sign"),
-            // The other operations' models lack `InvalidArnException`.
-            has_invalid_arn: !matches!(operation, "Sign" | "CreateAlias" | "UpdateAlias"),
-        }
-    }
-
-    fn target(self, text: &str, region: &str) -> Result<Target, Refusal> {
-        let reference: KeyRef = text.parse().map_err(|_| self.invalid(text))?;
-        match &reference {
-            KeyRef::Arn(arn) => self.check_place(text, [arn.partition(), arn.region(), arn.account()], region)?,
-            KeyRef::AliasArn(arn) => self.check_place(text, [arn.partition(), arn.region(), arn.account()], region)?,
-            _ => {}
-        }
-        match reference {
-            KeyRef::Alias(alias) if self.takes_aliases => Ok(Target::Alias(alias.to_string())),
-            KeyRef::AliasArn(arn) if self.takes_aliases => Ok(Target::Alias(arn.alias().to_string())),
-            reference => match reference.key_id() {
-                Some(id) => Ok(Target::Key(id.to_string())),
-                None => Err(self.invalid(text)),
-            },
-        }
-    }
-
-    fn check_place(self, text: &str, [partition, region, account]: [&str; 3], here: &str) -> Result<(), Refusal> {
-        if partition != "aws" {
-            return Err(self.invalid(text));
-        }
-        if region != here {
-            return Err(Refusal::not_found(format!("Invalid arn {region}")));
-        }
-        if account != FakeKms::ACCOUNT {
-            return Err(Refusal::new(
-                "AccessDeniedException",
-                format!(
-                    "User: arn:aws:iam::{}:user/fake is not authorized to perform: kms:{} on resource: {text} because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access",
-                    FakeKms::ACCOUNT,
-                    self.operation
-                ),
-            ));
-        }
-        Ok(())
-    }
-
-    fn invalid(self, text: &str) -> Refusal {
-        if self.has_invalid_arn && text.starts_with("arn:") {
-            Refusal::new("InvalidArnException", format!("Invalid arn {text}"))
-        } else {
-            Refusal::not_found(format!("Invalid keyId '{text}'"))
-        }
-    }
+#[derive(Clone)]
+pub(super) struct Alias {
+    pub(super) key_id: String,
+    /// In seconds since 1970, as `updated`.
+    pub(super) created: i64,
+    pub(super) updated: i64,
 }
 
 impl Store {
@@ -124,26 +73,56 @@ impl Store {
         self.lock().keys.insert(key.id.clone(), Arc::new(key));
     }
 
+    /// Up to `count` keys in the order of their ids, from behind that of `after`.
+    pub(super) fn keys(&self, after: Option<&str>, count: usize, now: i64) -> Vec<Arc<Key>> {
+        let tables = self.lock();
+        let keys = tables.keys.range::<str, _>(behind(after)).map(|(_, key)| key);
+        keys.filter(|key| !key.is_deleted(now)).take(count).cloned().collect()
+    }
+
+    /// Up to `count` aliases, of one key or of all, in the order of their names, from behind that of `after`.
+    pub(super) fn aliases(
+        &self,
+        key: Option<&Key>,
+        after: Option<&str>,
+        count: usize,
+        now: i64,
+    ) -> Vec<(String, Alias)> {
+        let tables = self.lock();
+        let is_alive = |alias: &Alias| tables.keys.get(&alias.key_id).is_some_and(|key| !key.is_deleted(now));
+        match key {
+            Some(key) => {
+                let names =
+                    tables.names.get(&key.id).into_iter().flat_map(|names| names.range::<str, _>(behind(after)));
+                let aliases = names.filter_map(|name| Some((name.clone(), tables.aliases.get(name)?.clone())));
+                aliases.take(count).collect()
+            }
+            None => {
+                let aliases = tables.aliases.range::<str, _>(behind(after)).filter(|(_, alias)| is_alive(alias));
+                aliases.take(count).map(|(name, alias)| (name.clone(), alias.clone())).collect()
+            }
+        }
+    }
+
     /// Makes an alias, which must not exist.
-    pub(super) fn create_alias(&self, name: &str, key: &Key) -> Result<(), Refusal> {
+    pub(super) fn create_alias(&self, name: &str, key: &Key, now: i64) -> Result<(), Refusal> {
         let mut tables = self.lock();
-        if tables.aliases.contains_key(name) {
+        if tables.alias(name, now).is_some() {
             return Err(Refusal::new(
                 "AlreadyExistsException",
                 format!("An alias with the name {} already exists", self.alias_arn(name)),
             ));
         }
-        tables.aliases.insert(name.to_owned(), key.id.clone());
+        tables.remove_alias(name);
+        tables.point(name, key, now);
         Ok(())
     }
 
     /// Points an existing alias at another key of the same kind.
-    pub(super) fn update_alias(&self, name: &str, key: &Key) -> Result<(), Refusal> {
+    pub(super) fn update_alias(&self, name: &str, key: &Key, now: i64) -> Result<(), Refusal> {
         let mut tables = self.lock();
-        let current = tables.aliases.get(name).ok_or_else(|| self.alias_not_found(name))?;
-        if let Some(current) = tables.keys.get(current)
-            && current.usage != key.usage
-        {
+        let current = tables.alias(name, now).ok_or_else(|| self.alias_not_found(name))?;
+        if current.usage != key.usage {
             return Err(Refusal::validation(format!(
                 "Alias {} cannot be changed from a {} key to a {} key.",
                 self.alias_arn(name),
@@ -151,13 +130,22 @@ impl Store {
                 key.usage.name()
             )));
         }
-        tables.aliases.insert(name.to_owned(), key.id.clone());
+        tables.point(name, key, now);
         Ok(())
     }
 
     /// Points an alias at a key, whether it exists or not.
-    pub(super) fn point_alias(&self, name: &str, key: &Key) {
-        self.lock().aliases.insert(name.to_owned(), key.id.clone());
+    pub(super) fn point_alias(&self, name: &str, key: &Key, now: i64) {
+        self.lock().point(name, key, now);
+    }
+
+    /// The key that an alias points at.
+    pub(super) fn alias_target(&self, name: &str, now: i64) -> Result<Arc<Key>, Refusal> {
+        self.lock().alias(name, now).cloned().ok_or_else(|| self.alias_not_found(name))
+    }
+
+    pub(super) fn delete_alias(&self, name: &str) {
+        self.lock().remove_alias(name);
     }
 
     pub(super) fn key_count(&self) -> usize {
@@ -168,6 +156,10 @@ impl Store {
         self.lock().aliases.len()
     }
 
+    pub(super) fn alias_arn(&self, name: &str) -> String {
+        key::arn_of(&self.region, name)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -175,35 +167,56 @@ impl Store {
     fn not_found(&self, target: &Target) -> Refusal {
         match target {
             Target::Alias(name) => self.alias_not_found(name),
-            Target::Key(id) => Refusal::not_found(format!(
-                "Key 'arn:aws:kms:{}:{}:key/{id}' does not exist",
-                self.region,
-                FakeKms::ACCOUNT
-            )),
+            Target::Key(id) => Refusal::not_found(format!("Key '{}' does not exist", key::arn(&self.region, id))),
         }
     }
 
     fn alias_not_found(&self, name: &str) -> Refusal {
         Refusal::not_found(format!("Alias {} is not found.", self.alias_arn(name)))
     }
-
-    fn alias_arn(&self, name: &str) -> String {
-        format!("arn:aws:kms:{}:{}:{name}", self.region, FakeKms::ACCOUNT)
-    }
 }
 
 impl Tables {
-    /// A deleted key takes its aliases along.
+    /// A deleted key takes its aliases along; imported material that has expired goes.
     fn find(&mut self, target: &Target, now: i64) -> Option<&mut Arc<Key>> {
         let id = match target {
             Target::Key(id) => id,
-            Target::Alias(name) => self.aliases.get(name)?,
+            Target::Alias(name) => &self.aliases.get(name)?.key_id,
         };
-        self.keys.get_mut(id).filter(|key| !key.is_deleted(now))
+        let key = self.keys.get_mut(id).filter(|key| !key.is_deleted(now))?;
+        if key.has_expired(now) {
+            Arc::make_mut(key).delete_imported_material();
+        }
+        Some(key)
+    }
+
+    /// The key that an alias points at.
+    fn alias(&self, name: &str, now: i64) -> Option<&Arc<Key>> {
+        self.keys.get(&self.aliases.get(name)?.key_id).filter(|key| !key.is_deleted(now))
+    }
+
+    fn point(&mut self, name: &str, key: &Key, now: i64) {
+        let created = self.aliases.get(name).map_or(now, |alias| alias.created);
+        self.remove_alias(name);
+        let alias = Alias { key_id: key.id.clone(), created, updated: now };
+        self.aliases.insert(name.to_owned(), alias);
+        self.names.entry(key.id.clone()).or_default().insert(name.to_owned());
+    }
+
+    fn remove_alias(&mut self, name: &str) {
+        if let Some(alias) = self.aliases.remove(name)
+            && let Some(names) = self.names.get_mut(&alias.key_id)
+        {
+            names.remove(name);
+        }
     }
 }
 
-/// Checks the name of an alias that is to be made or changed.
+fn behind(after: Option<&str>) -> (Bound<&str>, Bound<&str>) {
+    (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
+}
+
+/// Checks the name of an alias that is to be made, changed or deleted.
 pub(super) fn check_alias_name(name: &str) -> Result<&str, Refusal> {
     if name.starts_with("alias/aws/") {
         return Err(Refusal::new("NotAuthorizedException", "Aliases that begin with alias/aws/ are reserved for AWS."));

@@ -8,6 +8,7 @@ mod connect;
 mod credentials;
 mod deadlines;
 mod examples;
+mod fake_keys;
 mod faults;
 mod features;
 mod layering;

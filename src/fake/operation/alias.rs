@@ -1,4 +1,4 @@
-//! `CreateAlias` and `UpdateAlias`.
+//! `CreateAlias`, `UpdateAlias` and `DeleteAlias`.
 
 use std::sync::Arc;
 
@@ -11,23 +11,33 @@ use crate::fake::{key::Key, refusal::Refusal, store::check_alias_name};
 const ALIAS_NAME_MAX: usize = 256;
 
 pub(super) fn create(call: &Call<'_>) -> Result<Value, Refusal> {
-    let (name, key) = read(call)?;
-    call.store.create_alias(name, &key)?;
+    let (name, key) = (name(call)?, target(call)?);
+    call.store.create_alias(name, &key, call.now)?;
     Ok(Value::Null)
 }
 
 pub(super) fn update(call: &Call<'_>) -> Result<Value, Refusal> {
-    let (name, key) = read(call)?;
-    call.store.update_alias(name, &key)?;
+    let (name, key) = (name(call)?, target(call)?);
+    call.store.update_alias(name, &key, call.now)?;
     Ok(Value::Null)
 }
 
-fn read<'a>(call: &'a Call<'_>) -> Result<(&'a str, Arc<Key>), Refusal> {
-    let name = check_alias_name(call.input.required_text("AliasName", ALIAS_NAME_MAX)?)?;
+pub(super) fn delete(call: &Call<'_>) -> Result<Value, Refusal> {
+    let name = name(call)?;
+    call.store.alias_target(name, call.now)?;
+    call.store.delete_alias(name);
+    Ok(Value::Null)
+}
+
+fn name<'a>(call: &'a Call<'_>) -> Result<&'a str, Refusal> {
+    check_alias_name(call.input.required_text("AliasName", ALIAS_NAME_MAX)?)
+}
+
+fn target(call: &Call<'_>) -> Result<Arc<Key>, Refusal> {
     if call.input.text("TargetKeyId")?.is_some_and(|target| target.contains("alias/")) {
         return Err(Refusal::validation("Aliases must refer to keys. Not aliases"));
     }
     let key = call.key("TargetKeyId")?;
     key.check_not_pending_deletion()?;
-    Ok((name, key))
+    Ok(key)
 }

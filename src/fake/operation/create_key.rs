@@ -1,11 +1,10 @@
-//! `CreateKey`.
+//! `CreateKey` and `UpdateKeyDescription`.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::Call;
+use super::{Call, policy, tags};
 use crate::fake::{
-    ecdsa,
-    key::{Key, Material, Origin, Usage},
+    key::{Key, Origin, Spec, Usage},
     random,
     refusal::Refusal,
 };
@@ -40,38 +39,50 @@ pub(super) fn create_key(call: &Call<'_>) -> Result<Value, Refusal> {
         Some(spec) => spec,
         None => input.choice("CustomerMasterKeySpec", KEY_SPECS)?.unwrap_or("SYMMETRIC_DEFAULT"),
     };
-    let usage = usage(spec, input.choice("KeyUsage", KEY_USAGES)?)?;
+    let (spec, usage) = kind(spec, input.choice("KeyUsage", KEY_USAGES)?)?;
     let description = description(call)?;
-    check_origin(call)?;
-    check_policy(call)?;
-    check_tags(call)?;
+    let origin = origin(call, spec)?;
+    let policy = policy::read(call)?.unwrap_or_default();
+    let tags = tags::read(input)?;
 
-    let material = match spec {
-        "ECC_SECG_P256K1" => Material::Secp256k1(ecdsa::random_secret()?),
-        "ECC_NIST_P256" => Material::P256(ecdsa::random_secret()?),
-        _ => Material::Symmetric,
-    };
     let id = random::key_id(input.flag("MultiRegion")?)?;
-    let mut key = Key::new(id, call.store.region(), material, usage, Origin::AwsKms, call.now);
+    let region = call.store.region();
+    let mut key = match origin {
+        Origin::AwsKms => Key::new(id, region, spec.generate()?, usage, call.now),
+        Origin::External => Key::pending_import(id, region, spec, usage, call.now),
+    };
     description.clone_into(&mut key.description);
+    (key.tags, key.policy) = (tags, policy);
     let answer = json!({ "KeyMetadata": key.metadata() });
     call.store.insert(key);
     Ok(answer)
 }
 
-fn usage(spec: &str, usage: Option<&str>) -> Result<Usage, Refusal> {
-    match (spec, usage) {
-        ("SYMMETRIC_DEFAULT", None | Some("ENCRYPT_DECRYPT")) => Ok(Usage::EncryptDecrypt),
-        ("ECC_SECG_P256K1" | "ECC_NIST_P256", Some("SIGN_VERIFY")) => Ok(Usage::SignVerify),
-        ("ECC_NIST_P256", Some("KEY_AGREEMENT")) => Ok(Usage::KeyAgreement),
-        ("SYMMETRIC_DEFAULT" | "ECC_SECG_P256K1" | "ECC_NIST_P256", Some(usage)) => {
-            Err(Refusal::validation(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")))
+fn kind(spec: &str, usage: Option<&str>) -> Result<(Spec, Usage), Refusal> {
+    let known = Spec::of(spec).ok_or_else(|| Refusal::unsupported(format!("FakeKms has no {spec} keys.")))?;
+    let usage = match (known, usage) {
+        (Spec::Symmetric, None | Some("ENCRYPT_DECRYPT")) => Usage::EncryptDecrypt,
+        (Spec::Secp256k1 | Spec::P256 | Spec::Ed25519, Some("SIGN_VERIFY")) => Usage::SignVerify,
+        (Spec::P256, Some("KEY_AGREEMENT")) => Usage::KeyAgreement,
+        (_, Some(usage)) => {
+            return Err(Refusal::validation(format!("KeyUsage {usage} is not compatible with KeySpec {spec}")));
         }
-        ("ECC_SECG_P256K1" | "ECC_NIST_P256", None) => Err(Refusal::validation(
-            "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
-        )),
-        _ => Err(Refusal::unsupported(format!("FakeKms has no {spec} keys."))),
-    }
+        (_, None) => {
+            return Err(Refusal::validation(
+                "You must specify a KeyUsage value for all KMS keys except for symmetric encryption keys.",
+            ));
+        }
+    };
+    Ok((known, usage))
+}
+
+pub(super) fn update_description(call: &Call<'_>) -> Result<Value, Refusal> {
+    let description = description(call)?;
+    call.change_key(|key| {
+        key.check_not_pending_deletion()?;
+        description.clone_into(&mut key.description);
+        Ok(Value::Null)
+    })
 }
 
 fn description<'a>(call: &'a Call<'_>) -> Result<&'a str, Refusal> {
@@ -83,34 +94,15 @@ fn description<'a>(call: &'a Call<'_>) -> Result<&'a str, Refusal> {
     Ok(description)
 }
 
-fn check_origin(call: &Call<'_>) -> Result<(), Refusal> {
-    match call.input.choice("Origin", ORIGINS)? {
-        None | Some("AWS_KMS") => {}
-        Some(origin) => return Err(Refusal::unsupported(format!("FakeKms has no keys of origin {origin}."))),
-    }
+fn origin(call: &Call<'_>, spec: Spec) -> Result<Origin, Refusal> {
     for field in ["CustomKeyStoreId", "XksKeyId"] {
         if call.input.text(field)?.is_some() {
             return Err(Refusal::unsupported("FakeKms has no custom key stores."));
         }
     }
-    Ok(())
-}
-
-/// A policy must be JSON; FakeKms does not apply it.
-fn check_policy(call: &Call<'_>) -> Result<(), Refusal> {
-    match call.input.text("Policy")?.map(serde_json::from_str::<Map<String, Value>>) {
-        Some(Err(_)) => Err(Refusal::new("MalformedPolicyDocumentException", "The policy is not a JSON object.")),
-        _ => Ok(()),
+    match call.input.choice("Origin", ORIGINS)? {
+        None | Some("AWS_KMS") => Ok(Origin::AwsKms),
+        Some("EXTERNAL") if spec != Spec::Symmetric => Ok(Origin::External),
+        Some(origin) => Err(Refusal::unsupported(format!("FakeKms has no {} keys of origin {origin}.", spec.name()))),
     }
-}
-
-/// Tags must be well-formed; FakeKms does not keep them.
-fn check_tags(call: &Call<'_>) -> Result<(), Refusal> {
-    let is_text = |tag: &Value, field| tag.get(field).is_some_and(Value::is_string);
-    for tag in call.input.list("Tags")? {
-        if !is_text(tag, "TagKey") || !is_text(tag, "TagValue") {
-            return Err(Refusal::new("TagException", "A tag is a TagKey and a TagValue."));
-        }
-    }
-    Ok(())
 }

@@ -17,7 +17,7 @@ pub(super) fn disable(call: &Call<'_>) -> Result<Value, Refusal> {
 
 fn set(call: &Call<'_>, state: State) -> Result<Value, Refusal> {
     call.change_key(|key| {
-        key.check_not_pending_deletion()?;
+        key.check_not_pending()?;
         key.state = state;
         Ok(Value::Null)
     })
@@ -54,15 +54,12 @@ pub(super) fn schedule_deletion(call: &Call<'_>) -> Result<Value, Refusal> {
     })
 }
 
-/// The key is disabled afterwards, as KMS leaves it.
 pub(super) fn cancel_deletion(call: &Call<'_>) -> Result<Value, Refusal> {
     call.change_key(|key| match key.state {
         State::PendingDeletion { .. } => {
-            key.state = State::Disabled;
+            key.cancel_deletion();
             Ok(json!({ "KeyId": key.arn }))
         }
-        State::Enabled | State::Disabled => {
-            Err(Refusal::new("KMSInvalidStateException", format!("{} is not pending deletion.", key.arn)))
-        }
+        _ => Err(key.invalid_state("is not pending deletion")),
     })
 }

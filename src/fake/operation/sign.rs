@@ -5,7 +5,11 @@ use k256::sha2::{Digest, Sha256};
 use serde_json::{Value, json};
 
 use super::Call;
-use crate::fake::{ecdsa, key::Usage, refusal::Refusal};
+use crate::fake::{
+    ecdsa, eddsa,
+    key::{Material, Usage},
+    refusal::Refusal,
+};
 
 const ALGORITHMS: &[&str] = &[
     "RSASSA_PSS_SHA_256",
@@ -34,33 +38,52 @@ pub(super) fn sign(call: &Call<'_>) -> Result<Value, Refusal> {
     let dry_run = input.flag("DryRun")?;
 
     let key = call.key("KeyId")?;
-    key.check_enabled()?;
+    let material = key.usable_material()?;
     if key.usage != Usage::SignVerify {
         let usage = key.usage.name();
         return Err(invalid_usage(format!("{} key usage is {usage} which is not valid for Sign.", key.arn)));
     }
-    let spec = key.material.spec();
+    let spec = key.spec.name();
     let incompatible = || invalid_usage(format!("Algorithm {algorithm} is incompatible with key spec {spec}."));
     if !key.signing_algorithms().contains(&algorithm) {
         return Err(incompatible());
     }
-    let digest = match message_type {
-        "RAW" => Sha256::digest(&message).into(),
-        "DIGEST" => message
-            .try_into()
-            .map_err(|_| Refusal::validation(format!("Digest is invalid length for algorithm {algorithm}.")))?,
-        other => {
-            return Err(Refusal::validation(format!("Message type {other} is incompatible with key spec {spec}.")));
-        }
-    };
+    let hashed = to_sign(message, message_type, algorithm)?;
     if dry_run {
         return Err(Refusal::new(
             "DryRunOperationException",
             "The request would have succeeded, but the DryRun option is set.",
         ));
     }
-    let signature = ecdsa::sign(&key.material, digest, call.shape).ok_or_else(incompatible)??;
+    let signature = match (material, &hashed) {
+        (Material::Ed25519(pair), ToSign::Message(message)) => eddsa::sign(pair, message, call.shape)?,
+        (material, ToSign::Digest(digest)) => ecdsa::sign(material, *digest, call.shape).ok_or_else(incompatible)??,
+        _ => return Err(incompatible()),
+    };
     Ok(json!({ "KeyId": key.arn, "Signature": STANDARD.encode(signature), "SigningAlgorithm": algorithm }))
+}
+
+enum ToSign {
+    Digest([u8; 32]),
+    Message(Vec<u8>),
+}
+
+fn to_sign(message: Vec<u8>, message_type: &str, algorithm: &str) -> Result<ToSign, Refusal> {
+    match (algorithm, message_type) {
+        ("ED25519_SHA_512", "RAW") => Ok(ToSign::Message(message)),
+        ("ED25519_PH_SHA_512", "DIGEST") => Err(Refusal::unsupported("FakeKms has no ED25519_PH_SHA_512.")),
+        ("ED25519_SHA_512" | "ED25519_PH_SHA_512", other) => Err(incompatible_type(other, algorithm)),
+        (_, "RAW") => Ok(ToSign::Digest(Sha256::digest(&message).into())),
+        (_, "DIGEST") => message
+            .try_into()
+            .map(ToSign::Digest)
+            .map_err(|_| Refusal::validation(format!("Digest is invalid length for algorithm {algorithm}."))),
+        (_, other) => Err(incompatible_type(other, algorithm)),
+    }
+}
+
+fn incompatible_type(message_type: &str, algorithm: &str) -> Refusal {
+    Refusal::validation(format!("Message type {message_type} is incompatible with algorithm {algorithm}."))
 }
 
 fn invalid_usage(message: String) -> Refusal {

@@ -1,0 +1,75 @@
+//! How an operation reads its `KeyId`.
+
+use crate::{
+    fake::{FakeKms, refusal::Refusal},
+    key_ref::KeyRef,
+};
+
+#[derive(Clone, Copy)]
+pub(in crate::fake) struct Lookup<'a> {
+    operation: &'a str,
+    takes_aliases: bool,
+    has_invalid_arn: bool,
+}
+
+/// What a `KeyId` names.
+pub(super) enum Target {
+    Key(String),
+    Alias(String),
+}
+
+impl<'a> Lookup<'a> {
+    pub(in crate::fake) fn of(operation: &'a str) -> Self {
+        Self {
+            operation,
+            takes_aliases: matches!(operation, "DescribeKey" | "GetPublicKey" | "Sign"),
+            // The other operations' models lack `InvalidArnException`.
+            has_invalid_arn: !matches!(operation, "Sign" | "CreateAlias" | "UpdateAlias"),
+        }
+    }
+
+    pub(super) fn target(self, text: &str, region: &str) -> Result<Target, Refusal> {
+        let reference: KeyRef = text.parse().map_err(|_| self.invalid(text))?;
+        match &reference {
+            KeyRef::Arn(arn) => self.check_place(text, [arn.partition(), arn.region(), arn.account()], region)?,
+            KeyRef::AliasArn(arn) => self.check_place(text, [arn.partition(), arn.region(), arn.account()], region)?,
+            _ => {}
+        }
+        match reference {
+            KeyRef::Alias(alias) if self.takes_aliases => Ok(Target::Alias(alias.to_string())),
+            KeyRef::AliasArn(arn) if self.takes_aliases => Ok(Target::Alias(arn.alias().to_string())),
+            reference => match reference.key_id() {
+                Some(id) => Ok(Target::Key(id.to_string())),
+                None => Err(self.invalid(text)),
+            },
+        }
+    }
+
+    fn check_place(self, text: &str, [partition, region, account]: [&str; 3], here: &str) -> Result<(), Refusal> {
+        if partition != "aws" {
+            return Err(self.invalid(text));
+        }
+        if region != here {
+            return Err(Refusal::not_found(format!("Invalid arn {region}")));
+        }
+        if account != FakeKms::ACCOUNT {
+            return Err(Refusal::new(
+                "AccessDeniedException",
+                format!(
+                    "User: arn:aws:iam::{}:user/fake is not authorized to perform: kms:{} on resource: {text} because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access",
+                    FakeKms::ACCOUNT,
+                    self.operation
+                ),
+            ));
+        }
+        Ok(())
+    }
+
+    fn invalid(self, text: &str) -> Refusal {
+        if self.has_invalid_arn && text.starts_with("arn:") {
+            Refusal::new("InvalidArnException", format!("Invalid arn {text}"))
+        } else {
+            Refusal::not_found(format!("Invalid keyId '{text}'"))
+        }
+    }
+}

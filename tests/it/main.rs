@@ -10,6 +10,7 @@ mod deadlines;
 mod examples;
 mod faults;
 mod features;
+mod iam;
 mod layering;
 mod life;
 mod limits;

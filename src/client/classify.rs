@@ -260,7 +260,7 @@ fn no_credentials(credentials: &CredentialsError, call: About<'_>) -> (Error, Re
 
 /// What an error of a source of credentials will be to the call that needs them.
 #[cfg(feature = "connect")]
-pub(super) fn kind_of_credentials(error: &CredentialsError) -> ErrorKind {
+pub(super) fn credentials_kind(error: &CredentialsError) -> ErrorKind {
     let call = About { operation: Operation::Connect, key: "", may_have_effect: false };
     no_credentials(error, call).0.kind()
 }

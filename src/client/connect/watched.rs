@@ -28,7 +28,7 @@ impl Watched {
         let loaded = self.source.provide_credentials().await;
         let (outcome, expires) = match &loaded {
             Ok(credentials) => (Outcome::Success, credentials.expiry()),
-            Err(error) => (Outcome::Failure(classify::kind_of_credentials(error)), None),
+            Err(error) => (Outcome::Failure(classify::credentials_kind(error)), None),
         };
         let event = Event::Credentials(CredentialsEvent { latency: started.elapsed(), expires, outcome });
         // A signature is not held up because somebody cannot count.

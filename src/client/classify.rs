@@ -235,6 +235,8 @@ const SET_UP: &[(&str, ErrorKind, &str, &str)] = &[
 ];
 
 fn no_credentials(credentials: &CredentialsError, call: About<'_>) -> (Error, Retry) {
+    // A role's provider wraps what the source it is taken on with said, and calls it a failed request.
+    let credentials = sources(credentials).filter_map(|error| error.downcast_ref()).last().unwrap_or(credentials);
     #[cfg(feature = "connect")]
     if let Some(refused) = refused_by_sts(credentials, call) {
         return refused;

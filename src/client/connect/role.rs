@@ -161,7 +161,11 @@ impl AssumeRole {
     }
 }
 
-/// A role's credentials by this machine's clock: one that is late would use them after their end.
+/// Credentials that end sooner than this the SDK takes for ended.
+const RENEWED_BEFORE_END: Duration = Duration::from_secs(10);
+
+/// A role's credentials by this machine's clock. One that is late would use them after their end; one that is early would find
+/// new ones at their end already, and take the role on for each request.
 #[derive(Debug)]
 struct Session {
     role: AssumeRoleProvider,
@@ -176,8 +180,9 @@ impl ProvideCredentials for Session {
         future::ProvideCredentials::new(async {
             let latest = SystemTime::now() + self.duration;
             let mut credentials = self.role.provide_credentials().await?;
+            let soonest = SystemTime::now() + RENEWED_BEFORE_END;
             let expiry = credentials.expiry_mut();
-            *expiry = Some(expiry.map_or(latest, |expiry| expiry.min(latest)));
+            *expiry = Some(expiry.filter(|expiry| *expiry > soonest).map_or(latest, |expiry| expiry.min(latest)));
             Ok(credentials)
         })
     }

@@ -66,4 +66,4 @@ set -a
 . target/stack/env
 set +a
 step cargo test --locked -p conformance \
-    --test conformance --test examples --test faults --test regions --test transactions --test validator --test vectors -- --include-ignored --nocapture
+    --test auth --test conformance --test examples --test faults --test regions --test transactions --test validator --test vectors -- --include-ignored --nocapture

@@ -2,7 +2,7 @@
 # The real components the conformance tests run against, pinned, under target/stack, on loopback only:
 # ministack (KMS, STS and IAM), microburst (a fault proxy before another ministack) and anvil (an Ethereum node). Two more
 # ministacks, east and west, stand for two Regions; each keeps its state in a folder when it is stopped, and east has a
-# fault proxy of its own.
+# fault proxy of its own. The one named auth checks signatures and policies.
 #
 #   tests/stack.sh install       download and unpack; does nothing where that is done
 #   tests/stack.sh up            start on free ports; writes them to target/stack/env and prints that file
@@ -124,19 +124,22 @@ up() {
 }
 
 start_all() {
-    local kms behind faults node prague east west slow
+    local kms behind faults node prague east west slow auth
     kms=$(free_port) behind=$(free_port) faults=$(free_port) node=$(free_port) prague=$(free_port)
     east=$(free_port) west=$(free_port) slow=$(free_port)
+    auth=$(free_port)
     ministack ministack "$kms"
     ministack ministack-behind "$behind"
     ministack east "$east" PERSIST_STATE=1 STATE_DIR="$RUN/east.state"
     ministack west "$west" PERSIST_STATE=1 STATE_DIR="$RUN/west.state"
+    ministack auth "$auth" AUTH=true "$VENV/bin/python" tests/conformance/kms_conditions.py
     launch anvil "$ANVIL" --silent --host 127.0.0.1 --port "$node"
     launch anvil-prague "$ANVIL" --silent --host 127.0.0.1 --port "$prague" --hardfork prague
     wait_for ministack "http://127.0.0.1:$kms/_ministack/health"
     wait_for ministack-behind "http://127.0.0.1:$behind/_ministack/health"
     wait_for east "$(cat "$RUN/east.url")"
     wait_for west "$(cat "$RUN/west.url")"
+    wait_for auth "$(cat "$RUN/auth.url")"
     launch microburst-east "$VENV/bin/microburst" --host 127.0.0.1 --port "$slow" --upstream "http://127.0.0.1:$east"
     launch microburst "$VENV/bin/microburst" --host 127.0.0.1 --port "$faults" --upstream "http://127.0.0.1:$behind"
     wait_for microburst "http://127.0.0.1:$faults/_microburst/health"
@@ -150,6 +153,7 @@ KMS_FAULTS_ENDPOINT=http://127.0.0.1:$faults
 KMS_EAST_ENDPOINT=http://127.0.0.1:$east
 KMS_EAST_FAULTS_ENDPOINT=http://127.0.0.1:$slow
 KMS_WEST_ENDPOINT=http://127.0.0.1:$west
+KMS_AUTH_ENDPOINT=http://127.0.0.1:$auth
 ETH_RPC_URL=http://127.0.0.1:$node
 ETH_RPC_URL_PRAGUE=http://127.0.0.1:$prague
 ENV

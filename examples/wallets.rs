@@ -1,0 +1,214 @@
+//! Wallets whose keys live in AWS KMS: create, import, list, replicate, grant, retire, and the policies for all of that.
+//!
+//! ```text
+//! cargo run --example wallets -- --demo create --alias alias/wallets/1 --tag team=payments then list
+//! cargo run --example wallets -- --demo import --alias alias/deployer --secret-stdin then list --json < secret.hex
+//! cargo run --example wallets -- list --prefix alias/wallets/
+//! ```
+//!
+//! Without `--demo` the keys are those of your account: credentials, Region and `AWS_ENDPOINT_URL` of the environment, or a role
+//! (`--role`, `--external-id`). Several commands in one run are separated by `then`. A `--demo` is a KMS in this process; it begins empty, and is gone at the
+//! end.
+//!
+//! # Hosted wallets, as Starton's users have them
+//!
+//! With one wallet by its key ARN, whoever owns the key adds a key policy for the other account, and nothing else is shared:
+//!
+//! ```text
+//! wallets policy external-signer --account 111122223333 --principal arn:aws:iam::210987654321:role/wallets > key-policy.json
+//! wallets create --alias alias/treasury --multi-region --policy key-policy.json
+//! ```
+//!
+//! With full access, narrowed: a role that makes and lists wallets with one tag, and can neither sign with them nor delete them:
+//!
+//! ```text
+//! wallets policy manager --account 111122223333 --tag service=wallets --alias-prefix alias/wallets/ > manager.json
+//! wallets create --alias alias/wallets/42 --tag service=wallets
+//! wallets list --tag service=wallets --json
+//! ```
+//!
+//! # An external KMS, as Infisical connects it
+//!
+//! A role that another account takes on with an external id, and a symmetric key that is made if there is none:
+//!
+//! ```text
+//! wallets policy trust --principal arn:aws:iam::381492033652:root --external-id 3f1c… > trust.json
+//! wallets policy encryptor --key arn:aws:kms:… > inline.json
+//! wallets --role arn:aws:iam::111122223333:role/kms --external-id 3f1c… ensure alias/secrets --kind symmetric
+//! ```
+
+#[path = "support/cli.rs"]
+mod cli;
+#[path = "wallets/command.rs"]
+mod command;
+#[path = "wallets/policy.rs"]
+mod policy;
+#[path = "wallets/print.rs"]
+mod print;
+#[path = "wallets/secret.rs"]
+mod secret;
+
+use clap::Parser;
+use cli::Outcome;
+use command::{Command, NewKeyArgs};
+use futures_util::TryStreamExt;
+use kms_signer::{
+    AssumeRole, KmsClient,
+    fake::FakeKms,
+    keys::{Filter, Keys, Listed, Replica},
+};
+use print::Printer;
+
+/// What a demo's KMS has beside its own Region.
+const SECOND_REGION: &str = "us-west-2";
+
+/// Make, list and retire wallets in AWS KMS.
+#[derive(Parser)]
+#[command(after_help = "Several commands in one run are separated by `then`: create --alias alias/a then list")]
+struct Args {
+    /// Use a KMS in this process, which begins empty and is gone at the end.
+    #[arg(long)]
+    demo: bool,
+
+    /// Print JSON, one object a line, instead of a table.
+    #[arg(long, global = true)]
+    json: bool,
+
+    /// Take on this role first.
+    #[arg(long, value_name = "ARN")]
+    role: Option<String>,
+
+    /// The external id that the role asks for.
+    #[arg(long, value_name = "ID", requires = "role")]
+    external_id: Option<String>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    cli::report(run(std::env::args().collect()).await)
+}
+
+async fn run(words: Vec<String>) -> Outcome {
+    let (runs, program) = (runs(words), "wallets");
+    // All are read before the first is done.
+    let parsed: Vec<Args> = runs
+        .iter()
+        .map(|words| Args::parse_from([program].into_iter().chain(words.iter().map(String::as_str))))
+        .collect();
+    let Some(first) = parsed.first() else { return Ok(()) };
+    if let (1, Command::Policy { document }) = (parsed.len(), &first.command) {
+        println!("{}", document.text()?);
+        return Ok(());
+    }
+    let keys = Keys::new(client(first).await?);
+    for args in &parsed {
+        carry_out(&keys, args).await?;
+    }
+    Ok(())
+}
+
+/// The commands of one run, each with the options that come before the first.
+fn runs(words: Vec<String>) -> Vec<Vec<String>> {
+    let mut runs: Vec<Vec<String>> =
+        words.get(1..).unwrap_or_default().split(|word| word == "then").map(<[_]>::to_vec).collect();
+    // `wallets` alone shows the help.
+    if runs.is_empty() {
+        runs.push(Vec::new());
+    }
+    runs
+}
+
+async fn client(args: &Args) -> Outcome<KmsClient> {
+    if args.demo {
+        eprintln!("A KMS in this process is used; it is gone at the end");
+        let fake = FakeKms::new();
+        fake.join(&FakeKms::in_region(SECOND_REGION));
+        return Ok(fake.client().into());
+    }
+    let mut builder = KmsClient::builder();
+    if let Some(arn) = &args.role {
+        let mut role = AssumeRole::new(arn);
+        if let Some(id) = &args.external_id {
+            role = role.external_id(id);
+        }
+        builder = builder.assume_role(role);
+    }
+    Ok(builder.build().await?)
+}
+
+async fn carry_out(keys: &Keys, args: &Args) -> Outcome {
+    let printer = Printer::new(args.json);
+    match &args.command {
+        Command::Create { key } => printer.key(&keys.create(key.new_key()?).await?),
+        Command::Ensure { alias, key } => printer.key(&keys.ensure(alias, key.new_key()?).await?),
+        Command::Import { key, secret } => {
+            let (new, secret) = (key.new_key()?, secret.read().await?);
+            eprintln!("Importing the key of {}", secret.address());
+            printer.key(&keys.import(new, secret).await?);
+        }
+        Command::List { prefix, tag } => {
+            let mut filter = Filter::new();
+            if let Some(prefix) = prefix {
+                filter = filter.alias_prefix(prefix);
+            }
+            for (key, value) in tag {
+                filter = filter.tag(key, value);
+            }
+            list(keys, filter, &printer).await?;
+        }
+        Command::Show { key } => printer.key(&keys.describe(key).await?),
+        Command::Replicate { key, region, alias, secret } => {
+            let mut replica = Replica::to(region);
+            if let Some(alias) = alias {
+                replica = replica.alias(alias);
+            }
+            if secret.is_given() {
+                replica = replica.secret(secret.read().await?);
+            }
+            printer.key(&keys.replicate(key, replica).await?);
+        }
+        Command::Grant { key, principal } => printer.grant(&keys.grant_signing(key, principal).await?),
+        Command::Revoke { key, grant_id } => keys.revoke(key, grant_id).await?,
+        Command::Enable { key } => keys.enable(key).await?,
+        Command::Disable { key } => keys.disable(key).await?,
+        Command::Delete { key, days } => {
+            keys.schedule_deletion(key, *days).await?;
+            eprintln!("{key} is deleted in {days} days, unless you say: wallets cancel-deletion {key}");
+        }
+        Command::CancelDeletion { key } => {
+            keys.cancel_deletion(key).await?;
+            eprintln!("{key} stays, and is disabled: wallets enable {key}");
+        }
+        Command::Policy { document } => println!("{}", document.text()?),
+    }
+    Ok(())
+}
+
+/// Prints the keys as they come, and why others were skipped.
+async fn list(keys: &Keys, filter: Filter, printer: &Printer) -> Outcome {
+    let progress = print::progress();
+    let (mut found, mut skipped) = (0u64, 0u64);
+    let mut listed = std::pin::pin!(keys.list(filter));
+    progress.suspend(|| printer.heading());
+    while let Some(item) = listed.try_next().await? {
+        match item {
+            Listed::Key(key) => {
+                found += 1;
+                progress.suspend(|| printer.key(&key));
+            }
+            Listed::Skipped(key) => {
+                skipped += 1;
+                progress.suspend(|| printer.skipped(&key));
+            }
+            other => progress.suspend(|| eprintln!("{other:?}")),
+        }
+        progress.set_message(format!("{found} keys, {skipped} skipped"));
+        progress.tick();
+    }
+    progress.finish_and_clear();
+    eprintln!("{found} keys, {skipped} skipped");
+    Ok(())
+}

@@ -50,6 +50,7 @@ mod ecdsa;
 mod eddsa;
 mod exchange;
 mod fault;
+mod group;
 mod input;
 mod key;
 mod operation;
@@ -73,6 +74,7 @@ use bytes::Bytes;
 use self::{
     clock::Clock,
     fault::Faults,
+    group::Group,
     key::{Key, Material, Spec, Usage},
     refusal::Refusal,
     request::Log,
@@ -88,7 +90,7 @@ use crate::{
 ///
 /// See the [module documentation](self) for what it has and what it does not do.
 #[derive(Clone)]
-pub struct FakeKms(Arc<Shared>);
+pub struct FakeKms(Arc<Shared>, Arc<Group>);
 
 struct Shared {
     store: Store,
@@ -108,7 +110,7 @@ impl FakeKms {
         Self::in_region(Self::REGION)
     }
 
-    /// An empty KMS in another Region. It shares nothing with others but what is
+    /// An empty KMS in another Region. It shares nothing with others until it is [joined](Self::join) to them, but what is
     /// [replicated](Self::replicate_key).
     ///
     /// ```
@@ -128,7 +130,9 @@ impl FakeKms {
     /// ```
     pub fn in_region(region: &str) -> Self {
         let (faults, log, clock) = Default::default();
-        Self(Arc::new(Shared { store: Store::new(region), faults, log, clock }))
+        let shared = Arc::new(Shared { store: Store::new(region), faults, log, clock });
+        let group = Arc::new(Group::of(&shared));
+        Self(shared, group)
     }
 
     /// The Region that all its keys are in.
@@ -164,26 +168,54 @@ impl FakeKms {
         self.create(true)
     }
 
-    /// Makes a replica of a multi-Region key in the KMS of another Region, as `ReplicateKey` does: same id, same key material.
+    /// Makes the KMS of two Regions, and all that either was joined to before, one account.
+    ///
+    /// `ReplicateKey` finds the others, and a request that is signed for the Region of another (in the credential scope of
+    /// its `Authorization` header) is answered by that one, whichever it is sent to.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use kms_signer::fake::FakeKms;
+    ///
+    /// let (east, west) = (FakeKms::new(), FakeKms::in_region("us-west-2"));
+    /// east.join(&west)?;
+    /// let key = east.create_multi_region_key()?;
+    /// east.client().replicate_key().key_id(key.as_ref()).replica_region("us-west-2").send().await?;
+    /// west.client().get_public_key().key_id(key.key_id().as_str()).send().await?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if both have one of the same Region. Joining what is joined already does nothing.
+    pub fn join(&self, other: &Self) -> Result<()> {
+        Group::join(&self.1, &other.1).map_err(|region| {
+            let message = format!("there are two FakeKms of Region {region}");
+            Error::new(ErrorKind::Config, Operation::Fake, message)
+        })
+    }
+
+    /// Makes a replica of a multi-Region key in the KMS of another Region, as `ReplicateKey` does: same id, same key
+    /// material. They need not be [joined](Self::join).
     ///
     /// # Errors
     ///
     /// [`ErrorKind::KeyNotFound`] if there is no such key here; [`ErrorKind::KeyUnsuitable`] if it is no multi-Region
-    /// key, or the other KMS is in the same Region.
+    /// primary key, or the other KMS is in the same Region or has a replica.
     pub fn replicate_key(&self, key: &KeyArn, to: &Self) -> Result<KeyArn> {
         let found = self
             .0
             .store
             .key(key.as_ref(), Lookup::of("ReplicateKey"), self.0.clock.now())
             .map_err(|refusal| refusal.into_error().with_key(key.as_ref()))?;
-        if !found.is_multi_region() || to.region() == self.region() {
-            let message = "only a multi-Region key can have a replica, and only in another Region";
-            return Err(Error::new(ErrorKind::KeyUnsuitable, Operation::Fake, message).with_key(key.as_ref()));
+        let unsuitable =
+            |message| Error::new(ErrorKind::KeyUnsuitable, Operation::Fake, message).with_key(key.as_ref());
+        if !found.is_primary() || to.region() == self.region() {
+            return Err(unsuitable("only a multi-Region primary key can have a replica, and only in another Region"));
         }
-        let replica = found.replica(to.region(), to.0.clock.now());
-        let arn = replica.arn.parse()?;
-        to.0.store.insert(replica);
-        Ok(arn)
+        let now = to.0.clock.now();
+        let replica = to.0.store.insert_replica(found.replica(to.region(), now), now);
+        replica.map_err(|_| unsuitable("it has a replica there"))?.arn.parse()
     }
 
     /// Makes a secp256k1 signing key of this secret, for instance one whose address a test node has funded.
@@ -261,10 +293,23 @@ impl FakeKms {
     /// [`client`](Self::client). [`Fault::latency`] needs a tokio runtime with time enabled; where there is none it
     /// blocks the thread.
     pub async fn handle(&self, request: http::Request<Bytes>) -> http::Response<Bytes> {
-        let spoilt = self.0.faults.take_for_response(exchange::operation(&request));
-        let reply = exchange::respond(self, &request, spoilt);
+        let kms = self.addressed_by(&request);
+        let spoilt = kms.0.faults.take_for_response(exchange::operation(&request));
+        let reply = exchange::respond(&kms, &request, spoilt);
         transport::sleep(reply.latency).await;
         reply.response
+    }
+
+    /// The joined one of a Region.
+    fn joined(&self, region: &str) -> Option<Self> {
+        let shared = self.1.with(|members| members.regions.get(region).cloned())?;
+        Some(Self(shared, Arc::clone(&self.1)))
+    }
+
+    /// The one whose Region a request is signed for, or this one if none is.
+    fn addressed_by(&self, request: &http::Request<Bytes>) -> Self {
+        let elsewhere = exchange::scope(request).filter(|(_, region)| *region != self.region());
+        elsewhere.and_then(|(_, region)| self.joined(region)).unwrap_or_else(|| self.clone())
     }
 
     fn create(&self, multi_region: bool) -> Result<KeyArn> {

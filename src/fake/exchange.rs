@@ -3,7 +3,10 @@
 use core::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request as HttpRequest, Response, header::CONTENT_TYPE};
+use http::{
+    Method, Request as HttpRequest, Response,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -33,6 +36,14 @@ pub(super) struct Reply {
 /// The operation that a request names, or an empty text.
 pub(super) fn operation(request: &HttpRequest<Bytes>) -> &str {
     header(request, "x-amz-target").and_then(|target| target.strip_prefix("TrentService.")).unwrap_or_default()
+}
+
+/// The access key id and the Region that a request is signed for (its credential scope).
+pub(super) fn scope(request: &HttpRequest<Bytes>) -> Option<(&str, &str)> {
+    let (_, credential) = header(request, AUTHORIZATION.as_str())?.split_once("Credential=")?;
+    let mut parts = credential.split([',', ' ']).next()?.split('/');
+    let (id, _date, region) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((id, region))
 }
 
 /// Logs the request, carries it out and answers it.
@@ -72,9 +83,8 @@ fn carry_out(kms: &FakeKms, request: &HttpRequest<Bytes>, now: i64, shape: Shape
     if let Some(signed) = header(request, "x-amz-date") {
         clock::check(signed, now)?;
     }
-    let call =
-        Call { store: &kms.0.store, operation: operation(request), input: Input::parse(request.body())?, now, shape };
-    operation::carry_out(&call)
+    let (operation, input) = (operation(request), Input::parse(request.body())?);
+    operation::carry_out(&Call { kms, store: &kms.0.store, operation, input, now, shape })
 }
 
 fn spoil(mut fields: Value, spoilt: Option<Spoilt>) -> Bytes {

@@ -7,6 +7,7 @@ mod key_state;
 mod list;
 mod policy;
 mod public_key;
+mod replicate;
 mod sign;
 mod tags;
 
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
+    FakeKms,
     ecdsa::Shape,
     input::Input,
     key::Key,
@@ -26,6 +28,8 @@ use super::{
 const KEY_ID_MAX: usize = 2048;
 
 pub(super) struct Call<'a> {
+    pub(super) kms: &'a FakeKms,
+    /// That of `kms`.
     pub(super) store: &'a Store,
     pub(super) operation: &'a str,
     pub(super) input: Input,
@@ -43,7 +47,7 @@ pub(super) fn carry_out(call: &Call<'_>) -> Result<Value, Refusal> {
         "CreateKey" => create_key::create_key(call),
         "DeleteAlias" => alias::delete(call),
         "DeleteImportedKeyMaterial" => import::delete(call),
-        "DescribeKey" => Ok(json!({ "KeyMetadata": call.key("KeyId")?.metadata() })),
+        "DescribeKey" => Ok(json!({ "KeyMetadata": call.key("KeyId")?.metadata(call.now) })),
         "DisableKey" => key_state::disable(call),
         "EnableKey" => key_state::enable(call),
         "GetKeyPolicy" => policy::get(call),
@@ -54,6 +58,7 @@ pub(super) fn carry_out(call: &Call<'_>) -> Result<Value, Refusal> {
         "ListKeys" => list::keys(call),
         "ListResourceTags" => tags::list(call),
         "PutKeyPolicy" => policy::put(call),
+        "ReplicateKey" => replicate::replicate(call),
         "ScheduleKeyDeletion" => key_state::schedule_deletion(call),
         "Sign" => sign::sign(call),
         "TagResource" => tags::tag(call),

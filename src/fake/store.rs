@@ -73,6 +73,21 @@ impl Store {
         self.lock().keys.insert(key.id.clone(), Arc::new(key));
     }
 
+    /// Puts a replica in, unless the Region has one.
+    pub(super) fn insert_replica(&self, key: Key, now: i64) -> Result<Arc<Key>, Refusal> {
+        let mut tables = self.lock();
+        if tables.keys.get(&key.id).is_some_and(|key| !key.is_deleted(now)) {
+            return Err(Refusal::new("AlreadyExistsException", format!("{} already exists.", key.arn)));
+        }
+        key.announce();
+        let key = Arc::new(key);
+        for name in tables.names.remove(&key.id).unwrap_or_default() {
+            tables.aliases.remove(&name);
+        }
+        tables.keys.insert(key.id.clone(), Arc::clone(&key));
+        Ok(key)
+    }
+
     /// Up to `count` keys in the order of their ids, from behind that of `after`.
     pub(super) fn keys(&self, after: Option<&str>, count: usize, now: i64) -> Vec<Arc<Key>> {
         let tables = self.lock();
@@ -177,15 +192,15 @@ impl Store {
 }
 
 impl Tables {
-    /// A deleted key takes its aliases along; imported material that has expired goes.
+    /// A deleted key takes its aliases along.
     fn find(&mut self, target: &Target, now: i64) -> Option<&mut Arc<Key>> {
         let id = match target {
             Target::Key(id) => id,
             Target::Alias(name) => &self.aliases.get(name)?.key_id,
         };
         let key = self.keys.get_mut(id).filter(|key| !key.is_deleted(now))?;
-        if key.has_expired(now) {
-            Arc::make_mut(key).delete_imported_material();
+        if key.is_due(now) {
+            Arc::make_mut(key).settle(now);
         }
         Some(key)
     }

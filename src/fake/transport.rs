@@ -96,14 +96,15 @@ impl Connector {
             .map_err(|error| ConnectorError::user(error.into()))?
             .map(|body| Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
 
-        let fault = self.kms.0.faults.take(exchange::operation(&request));
+        let kms = self.kms.addressed_by(&request);
+        let fault = kms.0.faults.take(exchange::operation(&request));
         let (broken, spoilt) = match fault {
             Some(Effect::Connection(Broken::Refused)) => return Err(io_error(io::ErrorKind::ConnectionRefused)),
             Some(Effect::Connection(broken)) => (Some(broken), None),
             Some(Effect::Response(spoilt)) => (None, Some(spoilt)),
             None => (None, None),
         };
-        let reply = exchange::respond(&self.kms, &request, spoilt);
+        let reply = exchange::respond(&kms, &request, spoilt);
         match broken {
             Some(Broken::Stalled) => pending().await,
             Some(Broken::Reset | Broken::Refused) => Err(io_error(io::ErrorKind::ConnectionReset)),

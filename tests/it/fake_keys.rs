@@ -2,6 +2,7 @@
 
 mod import;
 mod list;
+mod replicas;
 
 use aws_sdk_kms::error::ProvideErrorMetadata;
 use kms_signer::aws_sdk_kms;

@@ -53,7 +53,7 @@ pub(super) fn create_key(call: &Call<'_>) -> Result<Value, Refusal> {
     };
     description.clone_into(&mut key.description);
     (key.tags, key.policy) = (tags, policy);
-    let answer = json!({ "KeyMetadata": key.metadata() });
+    let answer = json!({ "KeyMetadata": key.metadata(call.now) });
     call.store.insert(key);
     Ok(answer)
 }
@@ -85,7 +85,7 @@ pub(super) fn update_description(call: &Call<'_>) -> Result<Value, Refusal> {
     })
 }
 
-fn description<'a>(call: &'a Call<'_>) -> Result<&'a str, Refusal> {
+pub(super) fn description<'a>(call: &'a Call<'_>) -> Result<&'a str, Refusal> {
     let description = call.input.text("Description")?.unwrap_or_default();
     if description.chars().count() > DESCRIPTION_MAX {
         let constraint = format!("have length less than or equal to {DESCRIPTION_MAX}");

@@ -50,7 +50,7 @@ mod secret;
 
 use clap::Parser;
 use cli::Outcome;
-use command::{Command, NewKeyArgs};
+use command::Command;
 use futures_util::TryStreamExt;
 use kms_signer::{
     AssumeRole, KmsClient,
@@ -93,7 +93,7 @@ async fn main() -> std::process::ExitCode {
 
 async fn run(words: Vec<String>) -> Outcome {
     let (runs, program) = (runs(words), "wallets");
-    // All are read before the first is done.
+    // All are read before the first is carried out.
     let parsed: Vec<Args> = runs
         .iter()
         .map(|words| Args::parse_from([program].into_iter().chain(words.iter().map(String::as_str))))
@@ -125,7 +125,7 @@ async fn client(args: &Args) -> Outcome<KmsClient> {
     if args.demo {
         eprintln!("A KMS in this process is used; it is gone at the end");
         let fake = FakeKms::new();
-        fake.join(&FakeKms::in_region(SECOND_REGION));
+        fake.join(&FakeKms::in_region(SECOND_REGION))?;
         return Ok(fake.client().into());
     }
     let mut builder = KmsClient::builder();
@@ -142,10 +142,10 @@ async fn client(args: &Args) -> Outcome<KmsClient> {
 async fn carry_out(keys: &Keys, args: &Args) -> Outcome {
     let printer = Printer::new(args.json);
     match &args.command {
-        Command::Create { key } => printer.key(&keys.create(key.new_key()?).await?),
-        Command::Ensure { alias, key } => printer.key(&keys.ensure(alias, key.new_key()?).await?),
-        Command::Import { key, secret } => {
-            let (new, secret) = (key.new_key()?, secret.read().await?);
+        Command::Create { alias, key } => printer.key(&keys.create(key.new_key(alias.as_ref())?).await?),
+        Command::Ensure { alias, key } => printer.key(&keys.ensure(alias, key.new_key(None)?).await?),
+        Command::Import { alias, key, secret } => {
+            let (new, secret) = (key.new_key(alias.as_ref())?, secret.read().await?);
             eprintln!("Importing the key of {}", secret.address());
             printer.key(&keys.import(new, secret).await?);
         }

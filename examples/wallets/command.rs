@@ -11,6 +11,9 @@ use crate::{cli::Outcome, policy::Document, secret::SecretArgs};
 pub(crate) enum Command {
     /// Make a key, and show its address.
     Create {
+        /// An alias that leads to it, with its prefix: alias/wallets/1.
+        #[arg(long)]
+        alias: Option<String>,
         #[command(flatten)]
         key: NewKeyArgs,
     },
@@ -23,6 +26,9 @@ pub(crate) enum Command {
     },
     /// Make a key of a private key that exists.
     Import {
+        /// An alias that leads to it, with its prefix: alias/wallets/1.
+        #[arg(long)]
+        alias: Option<String>,
         #[command(flatten)]
         key: NewKeyArgs,
         #[command(flatten)]
@@ -100,9 +106,6 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct NewKeyArgs {
-    /// An alias that leads to it, with its prefix: alias/wallets/1.
-    #[arg(long)]
-    alias: Option<String>,
     /// What it is for.
     #[arg(long, value_enum, default_value_t = Kind::Ethereum)]
     kind: Kind,
@@ -133,14 +136,14 @@ enum Kind {
 }
 
 impl NewKeyArgs {
-    pub(crate) fn new_key(&self) -> Outcome<NewKey> {
+    pub(crate) fn new_key(&self, alias: Option<&String>) -> Outcome<NewKey> {
         let mut key = match self.kind {
             Kind::Ethereum => NewKey::signing(),
             Kind::P256 => NewKey::p256(),
             Kind::Ed25519 => NewKey::ed25519(),
             Kind::Symmetric => NewKey::symmetric(),
         };
-        if let Some(alias) = &self.alias {
+        if let Some(alias) = alias {
             key = key.alias(alias);
         }
         if let Some(description) = &self.description {

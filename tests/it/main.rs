@@ -12,6 +12,7 @@ mod fake_keys;
 mod faults;
 mod features;
 mod iam;
+mod keys;
 mod layering;
 mod life;
 mod limits;

@@ -205,10 +205,10 @@ async fn list(keys: &Keys, filter: Filter, printer: &Printer) -> Outcome {
             }
             other => progress.suspend(|| eprintln!("{other:?}")),
         }
-        progress.set_message(format!("{found} keys, {skipped} skipped"));
+        progress.set_message(format!("keys: {found}, skipped: {skipped}"));
         progress.tick();
     }
     progress.finish_and_clear();
-    eprintln!("{found} keys, {skipped} skipped");
+    eprintln!("keys: {found}, skipped: {skipped}");
     Ok(())
 }

@@ -26,6 +26,7 @@ mod sockets;
 mod transactions;
 mod validator;
 mod wallets;
+mod wallets_example;
 
 use std::net::{Ipv4Addr, SocketAddr};
 

@@ -44,12 +44,15 @@
 //! It checks no credentials, request signatures, policies or grant tokens, has no quotas, encrypts nothing, and shows
 //! new keys and aliases at once. [`Fault`]s stand in for what goes wrong in practice.
 
+mod access;
 mod answer;
 mod clock;
+mod context;
 mod ecdsa;
 mod eddsa;
 mod exchange;
 mod fault;
+mod grant;
 mod group;
 mod input;
 mod key;
@@ -76,6 +79,7 @@ use self::{
     fault::Faults,
     group::Group,
     key::{Key, Material, Spec, Usage},
+    policy::Policy,
     refusal::Refusal,
     request::Log,
     store::{Lookup, Store},
@@ -140,14 +144,44 @@ impl FakeKms {
         self.0.store.region()
     }
 
-    /// A new SDK client of this KMS, with made-up credentials. It never uses the network or the environment.
+    /// A new SDK client of this KMS, with made-up credentials of an administrator, who may do everything. It never uses the network or the environment.
     ///
     /// Its retries, timeouts and back-off are the SDK's defaults. Its sleep implementation is tokio's: use it within a
     /// tokio runtime that has time enabled. A client rebuilt from its configuration with another sleep implementation
     /// uses that one and needs no tokio.
     #[must_use]
     pub fn client(&self) -> aws_sdk_kms::Client {
-        transport::client(self.clone())
+        transport::client(self.clone(), "fake", "fake")
+    }
+
+    /// As [`client`](Self::client), but what it asks is judged as asked by an IAM principal: a user, a role, a session of
+    /// a role, or the root of an account. See [who may do what](self#who-may-do-what).
+    ///
+    /// A text that is not the ARN of a principal is that of somebody whom no policy can allow anything.
+    #[must_use]
+    pub fn client_as(&self, principal: &str) -> aws_sdk_kms::Client {
+        let (id, secret) = self.access_key_for(principal);
+        transport::client(self.clone(), &id, &secret)
+    }
+
+    /// The access key of a principal, id and secret, for a caller who comes over HTTP. It is always the same one.
+    ///
+    /// Signatures are not checked: the id in the `Authorization` header is what tells who calls.
+    pub fn access_key_for(&self, principal: &str) -> (String, String) {
+        self.1.with(|members| members.access.key_for(principal))
+    }
+
+    /// Attaches an IAM policy (JSON) to a principal, beside those it has. A session of a role has the policies of its role.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if it is not a policy, or has something in it that FakeKms does not know, such as
+    /// `NotPrincipal`.
+    pub fn attach_policy(&self, principal: &str, json: &str) -> Result<()> {
+        let policy =
+            Policy::of_identity(json).map_err(|wrong| Error::new(ErrorKind::Config, Operation::Fake, wrong))?;
+        self.1.with(|members| members.access.attach(principal, policy));
+        Ok(())
     }
 
     /// Makes a secp256k1 signing key (`ECC_SECG_P256K1`, `SIGN_VERIFY`) with random key material.

@@ -84,7 +84,8 @@ fn carry_out(kms: &FakeKms, request: &HttpRequest<Bytes>, now: i64, shape: Shape
         clock::check(signed, now)?;
     }
     let (operation, input) = (operation(request), Input::parse(request.body())?);
-    operation::carry_out(&Call { kms, store: &kms.0.store, operation, input, now, shape })
+    let caller = scope(request).and_then(|(id, _)| kms.1.with(|members| members.access.caller(id)));
+    operation::carry_out(&Call { kms, store: &kms.0.store, caller, operation, input, now, shape })
 }
 
 fn spoil(mut fields: Value, spoilt: Option<Spoilt>) -> Bytes {

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::Shared;
+use super::{Shared, access::Access};
 
 /// Every FakeKms has one. When two are joined, one group takes over what the other has, and the other says where it went.
 pub(super) struct Group(Mutex<Place>);
@@ -20,12 +20,13 @@ enum Place {
 pub(super) struct Members {
     /// By Region.
     pub(super) regions: BTreeMap<String, Arc<Shared>>,
+    pub(super) access: Access,
 }
 
 impl Group {
     pub(super) fn of(shared: &Arc<Shared>) -> Self {
         let regions = BTreeMap::from([(shared.store.region().to_owned(), Arc::clone(shared))]);
-        Self(Mutex::new(Place::Here(Members { regions })))
+        Self(Mutex::new(Place::Here(Members { regions, access: Access::default() })))
     }
 
     /// Joins two groups, unless both have a FakeKms of the same Region, which is the error.
@@ -72,5 +73,6 @@ impl Group {
 impl Members {
     fn take_over(&mut self, other: Self) {
         self.regions.extend(other.regions);
+        self.access.take_over(other.access);
     }
 }

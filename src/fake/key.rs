@@ -11,7 +11,7 @@ pub(super) use self::{
     material::{Material, Spec, random_ed25519},
     metadata::merge,
 };
-use super::{FakeKms, policy::KeyPolicy, refusal::Refusal};
+use super::{FakeKms, grant::Grant, policy::Policy, refusal::Refusal};
 
 /// In seconds.
 const DAY: i64 = 24 * 60 * 60;
@@ -26,7 +26,9 @@ pub(super) struct Key {
     pub(super) state: State,
     pub(super) description: String,
     pub(super) tags: BTreeMap<String, String>,
-    pub(super) policy: KeyPolicy,
+    pub(super) policy: Policy,
+    /// By id.
+    pub(super) grants: BTreeMap<String, Grant>,
     /// None until it is imported, and again when what was imported is deleted or expires.
     material: Option<Material>,
     /// The public key of the first material imported: no other is taken any more.
@@ -92,7 +94,8 @@ impl Key {
             state: State::Enabled,
             description: String::new(),
             tags: BTreeMap::new(),
-            policy: KeyPolicy::default(),
+            policy: Policy::default(),
+            grants: BTreeMap::new(),
             material: None,
             imported: None,
             expires: None,
@@ -113,7 +116,8 @@ impl Key {
             expires: None,
             description: String::new(),
             tags: BTreeMap::new(),
-            policy: KeyPolicy::default(),
+            policy: Policy::default(),
+            grants: BTreeMap::new(),
             created: now,
             region: region.to_owned(),
             ..self.clone()
@@ -141,6 +145,11 @@ impl Key {
     pub(super) fn usable_material(&self) -> Result<&Material, Refusal> {
         self.check_enabled()?;
         self.material.as_ref().ok_or_else(|| self.invalid_state("is pending import"))
+    }
+
+    /// The Region of the primary key, of a multi-Region key.
+    pub(super) fn primary_region(&self) -> Option<&str> {
+        self.family.as_ref().map(|family| family.primary())
     }
 
     /// What KMS requires of a key before it is used.
@@ -263,12 +272,12 @@ fn is_multi_region(id: &str) -> bool {
 }
 
 pub(super) fn arn(region: &str, id: &str) -> String {
-    arn_of(region, &format!("key/{id}"))
+    arn_of(region, FakeKms::ACCOUNT, &format!("key/{id}"))
 }
 
 /// The ARN of `key/…` or `alias/…`.
-pub(super) fn arn_of(region: &str, resource: &str) -> String {
-    format!("arn:aws:kms:{region}:{}:{resource}", FakeKms::ACCOUNT)
+pub(super) fn arn_of(region: &str, account: &str, resource: &str) -> String {
+    format!("arn:aws:kms:{region}:{account}:{resource}")
 }
 
 impl Usage {

@@ -11,6 +11,7 @@ use std::{
 pub(super) use self::lookup::Lookup;
 use self::lookup::Target;
 use super::{
+    FakeKms,
     key::{self, Key},
     refusal::Refusal,
 };
@@ -30,6 +31,8 @@ struct Tables {
     aliases: BTreeMap<String, Alias>,
     /// From key id to the names of its aliases.
     names: HashMap<String, BTreeSet<String>>,
+    /// From grant token to key id and grant id.
+    grant_tokens: HashMap<String, (String, String)>,
 }
 
 #[derive(Clone)]
@@ -56,17 +59,15 @@ impl Store {
         tables.find(&target, now).map(|key| Arc::clone(key)).ok_or_else(|| self.not_found(&target))
     }
 
-    /// Changes the key that a `KeyId` names, unless `change` refuses.
+    /// Changes the key of this id, unless `change` refuses.
     pub(super) fn change<T>(
         &self,
-        text: &str,
-        lookup: Lookup<'_>,
+        id: &str,
         now: i64,
         change: impl FnOnce(&mut Key) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        let target = lookup.target(text, &self.region)?;
-        let mut tables = self.lock();
-        change(Arc::make_mut(tables.find(&target, now).ok_or_else(|| self.not_found(&target))?))
+        let target = Target::Key(id.to_owned());
+        change(Arc::make_mut(self.lock().find(&target, now).ok_or_else(|| self.not_found(&target))?))
     }
 
     pub(super) fn insert(&self, key: Key) {
@@ -163,6 +164,26 @@ impl Store {
         self.lock().remove_alias(name);
     }
 
+    /// The names of a key's aliases.
+    pub(super) fn alias_names(&self, key: &Key) -> Vec<String> {
+        self.lock().names.get(&key.id).into_iter().flatten().cloned().collect()
+    }
+
+    pub(super) fn add_grant_token(&self, token: &str, key_id: &str, grant_id: &str) {
+        self.lock().grant_tokens.insert(token.to_owned(), (key_id.to_owned(), grant_id.to_owned()));
+    }
+
+    pub(super) fn drop_grant_tokens(&self, grant_id: &str) {
+        self.lock().grant_tokens.retain(|_, (_, id)| id != grant_id);
+    }
+
+    /// The grant of a token: its key and id.
+    pub(super) fn grant_of_token(&self, token: &str, now: i64) -> Option<(Arc<Key>, String)> {
+        let mut tables = self.lock();
+        let (key_id, grant_id) = tables.grant_tokens.get(token)?.clone();
+        Some((Arc::clone(tables.find(&Target::Key(key_id), now)?), grant_id))
+    }
+
     pub(super) fn key_count(&self) -> usize {
         self.lock().keys.len()
     }
@@ -172,7 +193,7 @@ impl Store {
     }
 
     pub(super) fn alias_arn(&self, name: &str) -> String {
-        key::arn_of(&self.region, name)
+        key::arn_of(&self.region, FakeKms::ACCOUNT, name)
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {

@@ -24,11 +24,11 @@ use super::{
     fault::{Broken, Effect},
 };
 
-pub(super) fn client(kms: FakeKms) -> Client {
+pub(super) fn client(kms: FakeKms, access_key_id: &str, secret: &str) -> Client {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(kms.region().to_owned()))
-        .credentials_provider(Credentials::new("fake", "fake", None, None, "FakeKms"))
+        .credentials_provider(Credentials::new(access_key_id, secret, None, None, "FakeKms"))
         .sleep_impl(TokioSleep)
         // It measures how fast a body is read. Here none is: the whole request arrives at once, and only replies stall.
         .stalled_stream_protection(StalledStreamProtectionConfig::enabled().upload_enabled(false).build())

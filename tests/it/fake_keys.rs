@@ -1,5 +1,7 @@
 //! FakeKms as key management needs it: lists, imports, replicas, permissions. All through the SDK client.
 
+mod access;
+mod grants;
 mod import;
 mod list;
 mod replicas;

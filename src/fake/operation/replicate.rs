@@ -11,7 +11,7 @@ const REGION_MAX: usize = 32;
 pub(super) fn replicate(call: &Call<'_>) -> Result<Value, Refusal> {
     let region = call.input.required_text("ReplicaRegion", REGION_MAX)?;
     let description = create_key::description(call)?;
-    let policy = policy::read(call)?.unwrap_or_default();
+    let policy = policy::read(call)?;
     let tags = tags::read(&call.input)?;
     let key = call.key("KeyId")?;
     if !key.is_primary() {
@@ -28,7 +28,8 @@ pub(super) fn replicate(call: &Call<'_>) -> Result<Value, Refusal> {
     let now = there.0.clock.now();
     let mut replica = key.replica(region, now);
     description.clone_into(&mut replica.description);
-    (replica.tags, replica.policy) = (tags, policy);
+    call.check_identity("kms:CreateKey", "*")?;
+    create_key::adorn(call, &mut replica, tags, policy)?;
     let replica = there.0.store.insert_replica(replica, now)?;
     Ok(json!({
         "ReplicaKeyMetadata": replica.metadata(now),

@@ -5,9 +5,14 @@ use crate::{
     key_ref::KeyRef,
 };
 
+/// Who asks where no principal is known.
+const ADMINISTRATOR: &str = "arn:aws:iam::111122223333:user/fake";
+
 #[derive(Clone, Copy)]
 pub(in crate::fake) struct Lookup<'a> {
     operation: &'a str,
+    /// The ARN of who asks.
+    caller: &'a str,
     takes_aliases: bool,
     has_invalid_arn: bool,
 }
@@ -22,10 +27,16 @@ impl<'a> Lookup<'a> {
     pub(in crate::fake) fn of(operation: &'a str) -> Self {
         Self {
             operation,
+            caller: ADMINISTRATOR,
             takes_aliases: matches!(operation, "DescribeKey" | "GetPublicKey" | "Sign"),
             // The other operations' models lack `InvalidArnException`.
             has_invalid_arn: !matches!(operation, "Sign" | "CreateAlias" | "UpdateAlias"),
         }
+    }
+
+    /// Asked by this principal.
+    pub(in crate::fake) fn by(self, caller: &'a str) -> Self {
+        Self { caller, ..self }
     }
 
     pub(super) fn target(self, text: &str, region: &str) -> Result<Target, Refusal> {
@@ -53,14 +64,7 @@ impl<'a> Lookup<'a> {
             return Err(Refusal::not_found(format!("Invalid arn {region}")));
         }
         if account != FakeKms::ACCOUNT {
-            return Err(Refusal::new(
-                "AccessDeniedException",
-                format!(
-                    "User: arn:aws:iam::{}:user/fake is not authorized to perform: kms:{} on resource: {text} because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access",
-                    FakeKms::ACCOUNT,
-                    self.operation
-                ),
-            ));
+            return Err(Refusal::not_shared(self.caller, &format!("kms:{}", self.operation), text));
         }
         Ok(())
     }

@@ -24,7 +24,7 @@ case "$(uname -sm)" in
 *) ANVIL_BUILD=anvil-linux-amd64 ;;
 esac
 ANVIL=$STACK/node_modules/@foundry-rs/$ANVIL_BUILD/bin/anvil
-PYTHON_PACKAGES=('ministack==1.5.33' 'microburst==0.10.0' 'cryptography>=42')
+PYTHON_PACKAGES=('ministack==1.5.33' 'microburst==0.10.0' 'cryptography>=42' 'cargo-lambda==1.9.2')
 NPM_PACKAGES=('@foundry-rs/anvil@1.7.1' '@ethersproject/testcases@5.8.0')
 
 ACCOUNT=123456789012

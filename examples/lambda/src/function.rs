@@ -143,11 +143,11 @@ fn parse_digest(text: &str) -> Result<B256, Refusal> {
         .map_err(|_| Refusal::bad_request(format!("the digest has {} bytes, not the 32 of a hash", bytes.len())))
 }
 
-/// How long this invocation may still take.
+/// How long this invocation may still take. A deadline that has passed is none: `cargo lambda watch` counts it from 1970.
 fn time_left(request: &Request) -> Option<Duration> {
     let deadline = Duration::from_millis(request.lambda_context_ref()?.deadline);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Some(deadline.saturating_sub(now + MARGIN))
+    deadline.checked_sub(now).map(|left| left.saturating_sub(MARGIN))
 }
 
 fn response(status: StatusCode, body: &impl Serialize) -> Response<Body> {

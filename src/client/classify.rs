@@ -200,6 +200,8 @@ const FAILED_CREDENTIALS: &str =
 #[cfg(feature = "connect")]
 const REFUSED_ROLE: &str = "check the role's ARN, its trust policy and the external id, which AWS does not tell apart, and that \
     the caller may sts:AssumeRole it";
+#[cfg(feature = "connect")]
+const STS_IS_BUSY: &str = "try again; STS could not give a session now";
 const GIVE_CREDENTIALS: &str =
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile, or run where a role is attached";
 
@@ -235,6 +237,8 @@ const SET_UP: &[(&str, ErrorKind, &str, &str)] = &[
 ];
 
 fn no_credentials(credentials: &CredentialsError, call: About<'_>) -> (Error, Retry) {
+    // A role's provider wraps what the source it is taken on with said, and calls it a failed request.
+    let credentials = sources(credentials).filter_map(|error| error.downcast_ref()).last().unwrap_or(credentials);
     #[cfg(feature = "connect")]
     if let Some(refused) = refused_by_sts(credentials, call) {
         return refused;
@@ -272,38 +276,49 @@ fn refused_by_sts(credentials: &CredentialsError, call: About<'_>) -> Option<(Er
         assume_role::AssumeRoleError, assume_role_with_web_identity::AssumeRoleWithWebIdentityError,
     };
 
-    fn answer<E>(credentials: &CredentialsError) -> Option<(&str, &str, Option<&str>)>
+    fn answer<E>(credentials: &CredentialsError) -> Option<(&str, &str, &HttpResponse)>
     where
         E: ProvideErrorMetadata + StdError + 'static,
     {
         let error = find::<SdkError<E, HttpResponse>>(credentials)?;
-        Some((error.code()?, error.message().unwrap_or_default(), error.request_id()))
+        Some((error.code().unwrap_or_default(), error.message().unwrap_or_default(), error.raw_response()?))
     }
 
-    let (action, (code, message, request_id)) = match answer::<AssumeRoleError>(credentials) {
+    let (action, (code, message, raw)) = match answer::<AssumeRoleError>(credentials) {
         Some(answer) => ("AssumeRole", answer),
         None => ("AssumeRoleWithWebIdentity", answer::<AssumeRoleWithWebIdentityError>(credentials)?),
     };
-    let (kind, remedy) = kind_of(code, 400, call.operation);
-    let (kind, remedy) = match code {
-        _ if is_refused_for_its_time(code, message) => (ErrorKind::Config, "set this machine's clock (NTP)"),
+    let status = raw.status().as_u16();
+    if code.is_empty() && status < 500 {
+        return None;
+    }
+    let said = if code.is_empty() { format!("STS answered HTTP {status}") } else { one_line(message) };
+    let (kind, remedy) = kind_of(code, status, call.operation);
+    let (kind, remedy, retryable) = match code {
+        _ if is_refused_for_its_time(code, message) => (ErrorKind::Config, "set this machine's clock (NTP)", false),
         "ValidationError" | "ValidationException" => {
-            (ErrorKind::Config, "correct the role's ARN and the session's settings")
+            (ErrorKind::Config, "correct the role's ARN and the session's settings", false)
         }
-        "RegionDisabledException" => (ErrorKind::Config, "enable STS for this Region in the account"),
+        "RegionDisabledException" => (ErrorKind::Config, "enable STS for this Region in the account", false),
         "InvalidIdentityToken" | "IDPRejectedClaim" => {
-            (ErrorKind::Credentials, "check the identity provider and the trust policy of the role")
+            (ErrorKind::Credentials, "check the identity provider and the trust policy of the role", false)
         }
+        "IDPCommunicationError" => (ErrorKind::Credentials, STS_IS_BUSY, true),
         _ => match kind {
-            ErrorKind::AccessDenied => (kind, REFUSED_ROLE),
-            ErrorKind::Credentials => (kind, remedy.unwrap_or(FAILED_CREDENTIALS)),
-            _ => (ErrorKind::Credentials, FAILED_CREDENTIALS),
+            ErrorKind::AccessDenied => (kind, REFUSED_ROLE, false),
+            ErrorKind::Credentials => (kind, remedy.unwrap_or(FAILED_CREDENTIALS), false),
+            ErrorKind::Throttled | ErrorKind::Timeout | ErrorKind::Unavailable => {
+                (ErrorKind::Credentials, STS_IS_BUSY, true)
+            }
+            _ => (ErrorKind::Credentials, FAILED_CREDENTIALS, false),
         },
     };
-    let error = Error::new(kind, call.operation, format!("{action}: {}", one_line(message)))
+    let error = Error::new(kind, call.operation, format!("{action}: {said}"))
         .with_remedy(remedy)
-        .with_code(Some(code))
-        .with_request_id(request_id);
+        .with_retryable(retryable)
+        .with_code(Some(code).filter(|code| !code.is_empty()))
+        .with_request_id(raw.request_id());
+    // The SDK has tried again by itself where that could be of use.
     Some((error, Retry::No))
 }
 

@@ -19,6 +19,7 @@ mod limits;
 mod observer;
 mod redaction;
 mod regions;
+mod roles;
 mod roots;
 mod runtimes;
 mod signing;
@@ -65,15 +66,19 @@ fn assert_kind(error: &(dyn std::error::Error + 'static), kind: ErrorKind) {
     assert_eq!(error.kind(), kind, "{error}");
 }
 
-/// Serves a fake over HTTP on loopback, in a thread with a runtime of its own, for as long as the process lives.
+/// Serves a fake over HTTP on loopback.
 fn serve(fake: &FakeKms) -> SocketAddr {
     async fn answer(State(fake): State<FakeKms>, request: Request) -> Response {
         let (parts, body) = request.into_parts();
         let bytes = to_bytes(body, 1 << 20).await.unwrap();
         fake.handle(Request::from_parts(parts, bytes)).await.map(Body::from)
     }
+    host(Router::new().fallback(answer).with_state(fake.clone()))
+}
+
+/// Hosts a server on loopback, in a thread with a runtime of its own, for as long as the process lives.
+fn host(app: Router) -> SocketAddr {
     let (ready, address) = std::sync::mpsc::channel();
-    let app = Router::new().fallback(answer).with_state(fake.clone());
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

@@ -1,12 +1,12 @@
 //! Credentials of a role, taken on with other credentials.
 
 use core::{fmt, time::Duration};
-use std::time::SystemTime;
+use std::{error::Error as _, time::SystemTime};
 
 use aws_config::{
     SdkConfig, profile::ProfileFileCredentialsProvider, provider_config::ProviderConfig, sts::AssumeRoleProvider,
 };
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future};
 use aws_sdk_kms::config::Credentials;
 
 use super::{super::transport::Transport, misconfigured};
@@ -145,7 +145,8 @@ impl AssumeRole {
                 let settings =
                     ProviderConfig::empty().with_http_client(Transport::new()).with_region(config.region().cloned());
                 let profile = ProfileFileCredentialsProvider::builder().configure(&settings).profile_name(name).build();
-                sts = sts.credentials_provider(SharedCredentialsProvider::new(profile));
+                let source = OfProfile { name: name.clone(), profile };
+                sts = sts.credentials_provider(SharedCredentialsProvider::new(source));
             }
             None => {}
         }
@@ -161,7 +162,34 @@ impl AssumeRole {
     }
 }
 
-/// A role's credentials by this machine's clock: one that is late would use them after their end.
+/// A profile's credentials. Of one that exists and has none the SDK does not say which it is.
+#[derive(Debug)]
+struct OfProfile {
+    name: String,
+    profile: ProfileFileCredentialsProvider,
+}
+
+impl ProvideCredentials for OfProfile {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            self.profile.provide_credentials().await.map_err(|error| match error {
+                CredentialsError::CredentialsNotLoaded(_) if error.source().is_none() => {
+                    CredentialsError::not_loaded(format!("the profile {} has no credentials", self.name))
+                }
+                error => error,
+            })
+        })
+    }
+}
+
+/// Credentials that end sooner than this the SDK takes for ended.
+const RENEWED_BEFORE_END: Duration = Duration::from_secs(10);
+
+/// A role's credentials by this machine's clock. One that is late would use them after their end; one that is early would find
+/// new ones at their end already, and take the role on for each request.
 #[derive(Debug)]
 struct Session {
     role: AssumeRoleProvider,
@@ -176,8 +204,9 @@ impl ProvideCredentials for Session {
         future::ProvideCredentials::new(async {
             let latest = SystemTime::now() + self.duration;
             let mut credentials = self.role.provide_credentials().await?;
+            let soonest = SystemTime::now() + RENEWED_BEFORE_END;
             let expiry = credentials.expiry_mut();
-            *expiry = Some(expiry.map_or(latest, |expiry| expiry.min(latest)));
+            *expiry = Some(expiry.filter(|expiry| *expiry > soonest).map_or(latest, |expiry| expiry.min(latest)));
             Ok(credentials)
         })
     }

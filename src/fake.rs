@@ -68,7 +68,11 @@ mod tests;
 mod transport;
 mod wrapping;
 
-use core::fmt;
+use core::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 use std::sync::Arc;
 
 use alloy_primitives::B256;
@@ -101,6 +105,8 @@ struct Shared {
     faults: Faults,
     log: Log,
     clock: Clock,
+    /// In microseconds.
+    latency: AtomicU64,
 }
 
 impl FakeKms {
@@ -133,8 +139,8 @@ impl FakeKms {
     /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn in_region(region: &str) -> Self {
-        let (faults, log, clock) = Default::default();
-        let shared = Arc::new(Shared { store: Store::new(region), faults, log, clock });
+        let (faults, log, clock, latency) = Default::default();
+        let shared = Arc::new(Shared { store: Store::new(region), faults, log, clock, latency });
         let group = Arc::new(Group::of(&shared));
         Self(shared, group)
     }
@@ -240,7 +246,7 @@ impl FakeKms {
         let found = self
             .0
             .store
-            .key(key.as_ref(), Lookup::of("ReplicateKey"), self.0.clock.now())
+            .key(key.as_ref(), Lookup::of("ReplicateKey").within(), self.0.clock.now())
             .map_err(|refusal| refusal.into_error().with_key(key.as_ref()))?;
         let unsuitable =
             |message| Error::new(ErrorKind::KeyUnsuitable, Operation::Fake, message).with_key(key.as_ref());
@@ -285,7 +291,7 @@ impl FakeKms {
         let point = || {
             let name = store::check_alias_name(alias)?;
             let now = self.0.clock.now();
-            let key = self.0.store.key(key.as_ref(), Lookup::of("CreateAlias"), now)?;
+            let key = self.0.store.key(key.as_ref(), Lookup::of("CreateAlias").within(), now)?;
             key.check_not_pending_deletion()?;
             self.0.store.point_alias(name, &key, now);
             Ok(())
@@ -316,6 +322,11 @@ impl FakeKms {
     /// minutes off is answered with `InvalidSignatureException`, as AWS does.
     pub fn set_clock(&self, offset: i64) {
         self.0.clock.set(offset);
+    }
+
+    /// Lets every answer take this long from now on, beside what a [`Fault`] adds. Requests do not wait for each other.
+    pub fn set_latency(&self, latency: Duration) {
+        self.0.latency.store(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Answers one HTTP request. Any HTTP server can host it: hand over every request, whole.

@@ -1,6 +1,6 @@
 //! One HTTP request and its response.
 
-use core::time::Duration;
+use core::{sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -49,7 +49,8 @@ pub(super) fn scope(request: &HttpRequest<Bytes>) -> Option<(&str, &str)> {
 /// Logs the request, carries it out and answers it.
 pub(super) fn respond(kms: &FakeKms, request: &HttpRequest<Bytes>, spoilt: Option<Spoilt>) -> Reply {
     let now = kms.0.clock.now();
-    let latency = if let Some(Spoilt::Late(latency)) = spoilt { latency } else { Duration::ZERO };
+    let late = if let Some(Spoilt::Late(latency)) = spoilt { latency } else { Duration::ZERO };
+    let latency = late.saturating_add(Duration::from_micros(kms.0.latency.load(Ordering::Relaxed)));
     if request.body().len() > MAX_BODY {
         let message = format!("The body has more than {MAX_BODY} bytes.");
         let refusal = Refusal { status: 413, ..Refusal::new("RequestEntityTooLargeException", message) };
@@ -63,7 +64,8 @@ pub(super) fn respond(kms: &FakeKms, request: &HttpRequest<Bytes>, spoilt: Optio
         Some(Spoilt::Response { status, content_type, body }) => answer::verbatim(status, &content_type, body, now),
         spoilt => {
             let shape = if let Some(Spoilt::Signature(shape)) = spoilt { shape } else { Shape::Usual };
-            match carry_out(kms, request, now, shape) {
+            let late = if let Some(Spoilt::Unseen(requests)) = spoilt { requests } else { 0 };
+            match carry_out(kms, request, now, shape, late) {
                 Ok(fields) => answer::success(spoil(fields, spoilt), now),
                 Err(refusal) => answer::refusal(&refusal, now),
             }
@@ -72,7 +74,13 @@ pub(super) fn respond(kms: &FakeKms, request: &HttpRequest<Bytes>, spoilt: Optio
     Reply { response, latency }
 }
 
-fn carry_out(kms: &FakeKms, request: &HttpRequest<Bytes>, now: i64, shape: Shape) -> Result<Value, Refusal> {
+fn carry_out(
+    kms: &FakeKms,
+    request: &HttpRequest<Bytes>,
+    now: i64,
+    shape: Shape,
+    late: usize,
+) -> Result<Value, Refusal> {
     if request.method() != Method::POST {
         return Err(Refusal { status: 404, ..Refusal::new("UnknownOperationException", "The KMS API is POST only.") });
     }
@@ -85,7 +93,10 @@ fn carry_out(kms: &FakeKms, request: &HttpRequest<Bytes>, now: i64, shape: Shape
     }
     let (operation, input) = (operation(request), Input::parse(request.body())?);
     let caller = scope(request).and_then(|(id, _)| kms.1.with(|members| members.access.caller(id)));
-    operation::carry_out(&Call { kms, store: &kms.0.store, caller, operation, input, now, shape })
+    let call = Call { kms, store: &kms.0.store, caller, operation, input, now, shape };
+    let answer = operation::carry_out(&call)?;
+    operation::hide(&call, &answer, late);
+    Ok(answer)
 }
 
 fn spoil(mut fields: Value, spoilt: Option<Spoilt>) -> Bytes {
@@ -105,7 +116,12 @@ fn spoil(mut fields: Value, spoilt: Option<Spoilt>) -> Bytes {
         Some(Spoilt::With { name, value }) => merge(&mut fields, json!({ name: value })),
         // Done elsewhere: in time, in place of the answer, or in the making of the signature.
         Some(
-            Spoilt::Late(_) | Spoilt::Error(_) | Spoilt::Status(_) | Spoilt::Response { .. } | Spoilt::Signature(_),
+            Spoilt::Late(_)
+            | Spoilt::Error(_)
+            | Spoilt::Status(_)
+            | Spoilt::Response { .. }
+            | Spoilt::Signature(_)
+            | Spoilt::Unseen(_),
         )
         | None => {}
     }

@@ -69,6 +69,7 @@ pub(super) enum Spoilt {
     Without(String),
     With { name: String, value: String },
     Signature(Shape),
+    Unseen(usize),
 }
 
 impl Fault {
@@ -192,8 +193,21 @@ impl Fault {
         Self::spoiling(Spoilt::Response { status, content_type: content_type.to_owned(), body: body.into().into() })
     }
 
+    /// What `CreateKey`, `CreateAlias` or `ReplicateKey` makes is unknown to the next `n` requests that name it, as within
+    /// the first second or so of its life: they are answered `NotFoundException`. A list that it belongs to lacks it, and
+    /// counts as one of them.
+    ///
+    /// ```
+    /// use kms_signer::fake::{FakeKms, Fault};
+    ///
+    /// FakeKms::new().inject(Fault::late_visibility(3).on("CreateKey"));
+    /// ```
+    pub fn late_visibility(n: usize) -> Self {
+        Self::spoiling(Spoilt::Unseen(n))
+    }
+
     /// Only for requests of this operation, for instance `Sign`. Without it any operation matches, except that faults of
-    /// the signature or the public key wait for `Sign` or `GetPublicKey`.
+    /// the signature, the public key or visibility wait for a request that has one.
     pub fn on(mut self, operation: &str) -> Self {
         self.operation = Some(operation.to_owned());
         self
@@ -228,7 +242,11 @@ impl Fault {
     }
 
     fn is_on(&self, operation: &str) -> bool {
-        self.operation.as_deref().is_none_or(|on| on == operation)
+        let fits = match self.effect {
+            Effect::Response(Spoilt::Unseen(_)) => matches!(operation, "CreateAlias" | "CreateKey" | "ReplicateKey"),
+            _ => true,
+        };
+        fits && self.operation.as_deref().is_none_or(|on| on == operation)
     }
 }
 

@@ -6,6 +6,7 @@ mod create_key;
 mod grant;
 mod import;
 mod key_state;
+mod late;
 mod list;
 mod policy;
 mod public_key;
@@ -15,7 +16,7 @@ mod tags;
 
 use serde_json::{Value, json};
 
-pub(super) use self::call::Call;
+pub(super) use self::{call::Call, late::hide};
 use super::refusal::Refusal;
 
 /// The fields of the answer, null where the operation has none.

@@ -33,7 +33,12 @@ struct Tables {
     names: HashMap<String, BTreeSet<String>>,
     /// From grant token to key id and grant id.
     grant_tokens: HashMap<String, (String, String)>,
+    /// Key ids and names of aliases that so many more requests do not find.
+    unseen: Unseen,
 }
+
+#[derive(Default)]
+struct Unseen(HashMap<String, usize>);
 
 #[derive(Clone)]
 pub(super) struct Alias {
@@ -56,6 +61,9 @@ impl Store {
     pub(super) fn key(&self, text: &str, lookup: Lookup<'_>, now: i64) -> Result<Arc<Key>, Refusal> {
         let target = lookup.target(text, &self.region)?;
         let mut tables = self.lock();
+        if !lookup.sees_all && tables.hides(&target) {
+            return Err(self.not_found(&target));
+        }
         tables.find(&target, now).map(|key| Arc::clone(key)).ok_or_else(|| self.not_found(&target))
     }
 
@@ -91,9 +99,9 @@ impl Store {
 
     /// Up to `count` keys in the order of their ids, from behind that of `after`.
     pub(super) fn keys(&self, after: Option<&str>, count: usize, now: i64) -> Vec<Arc<Key>> {
-        let tables = self.lock();
+        let tables = &mut *self.lock();
         let keys = tables.keys.range::<str, _>(behind(after)).map(|(_, key)| key);
-        keys.filter(|key| !key.is_deleted(now)).take(count).cloned().collect()
+        keys.filter(|key| !key.is_deleted(now) && !tables.unseen.hides(&key.id)).take(count).cloned().collect()
     }
 
     /// Up to `count` aliases, of one key or of all, in the order of their names, from behind that of `after`.
@@ -104,20 +112,19 @@ impl Store {
         count: usize,
         now: i64,
     ) -> Vec<(String, Alias)> {
-        let tables = self.lock();
-        let is_alive = |alias: &Alias| tables.keys.get(&alias.key_id).is_some_and(|key| !key.is_deleted(now));
-        match key {
+        let Tables { keys, aliases, names, unseen, .. } = &mut *self.lock();
+        let mut is_seen = |name: &str, alias: &Alias| {
+            keys.get(&alias.key_id).is_some_and(|key| !key.is_deleted(now)) && !unseen.hides(name)
+        };
+        let found: Box<dyn Iterator<Item = (&String, &Alias)>> = match key {
             Some(key) => {
-                let names =
-                    tables.names.get(&key.id).into_iter().flat_map(|names| names.range::<str, _>(behind(after)));
-                let aliases = names.filter_map(|name| Some((name.clone(), tables.aliases.get(name)?.clone())));
-                aliases.take(count).collect()
+                let names = names.get(&key.id).into_iter().flat_map(|names| names.range::<str, _>(behind(after)));
+                Box::new(names.filter_map(|name| aliases.get_key_value(name)))
             }
-            None => {
-                let aliases = tables.aliases.range::<str, _>(behind(after)).filter(|(_, alias)| is_alive(alias));
-                aliases.take(count).map(|(name, alias)| (name.clone(), alias.clone())).collect()
-            }
-        }
+            None => Box::new(aliases.range::<str, _>(behind(after))),
+        };
+        let seen = found.filter(|(name, alias)| is_seen(name, alias));
+        seen.take(count).map(|(name, alias)| (name.clone(), alias.clone())).collect()
     }
 
     /// Makes an alias, which must not exist.
@@ -157,7 +164,11 @@ impl Store {
 
     /// The key that an alias points at.
     pub(super) fn alias_target(&self, name: &str, now: i64) -> Result<Arc<Key>, Refusal> {
-        self.lock().alias(name, now).cloned().ok_or_else(|| self.alias_not_found(name))
+        let mut tables = self.lock();
+        if tables.unseen.hides(name) {
+            return Err(self.alias_not_found(name));
+        }
+        tables.alias(name, now).cloned().ok_or_else(|| self.alias_not_found(name))
     }
 
     pub(super) fn delete_alias(&self, name: &str) {
@@ -182,6 +193,13 @@ impl Store {
         let mut tables = self.lock();
         let (key_id, grant_id) = tables.grant_tokens.get(token)?.clone();
         Some((Arc::clone(tables.find(&Target::Key(key_id), now)?), grant_id))
+    }
+
+    /// Lets so many requests that name a key or an alias not find it.
+    pub(super) fn hide(&self, name: Option<&str>, requests: usize) {
+        if let (Some(name), 1..) = (name, requests) {
+            self.lock().unseen.0.insert(name.to_owned(), requests);
+        }
     }
 
     pub(super) fn key_count(&self) -> usize {
@@ -212,7 +230,28 @@ impl Store {
     }
 }
 
+impl Unseen {
+    /// Whether this is hidden from one more request.
+    fn hides(&mut self, name: &str) -> bool {
+        let Some(left) = self.0.get_mut(name) else { return false };
+        *left -= 1;
+        if *left == 0 {
+            self.0.remove(name);
+        }
+        true
+    }
+}
+
 impl Tables {
+    fn hides(&mut self, target: &Target) -> bool {
+        match target {
+            Target::Key(id) => self.unseen.hides(id),
+            Target::Alias(name) => {
+                self.unseen.hides(name) || self.aliases.get(name).is_some_and(|alias| self.unseen.hides(&alias.key_id))
+            }
+        }
+    }
+
     /// A deleted key takes its aliases along.
     fn find(&mut self, target: &Target, now: i64) -> Option<&mut Arc<Key>> {
         let id = match target {

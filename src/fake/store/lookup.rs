@@ -15,6 +15,8 @@ pub(in crate::fake) struct Lookup<'a> {
     caller: &'a str,
     takes_aliases: bool,
     has_invalid_arn: bool,
+    /// Also what is not known everywhere yet.
+    pub(super) sees_all: bool,
 }
 
 /// What a `KeyId` names.
@@ -31,12 +33,18 @@ impl<'a> Lookup<'a> {
             takes_aliases: matches!(operation, "DescribeKey" | "GetPublicKey" | "Sign"),
             // The other operations' models lack `InvalidArnException`.
             has_invalid_arn: !matches!(operation, "Sign" | "CreateAlias" | "UpdateAlias"),
+            sees_all: false,
         }
     }
 
     /// Asked by this principal.
     pub(in crate::fake) fn by(self, caller: &'a str) -> Self {
         Self { caller, ..self }
+    }
+
+    /// Not a request, but a call of FakeKms's own.
+    pub(in crate::fake) fn within(self) -> Self {
+        Self { sees_all: true, ..self }
     }
 
     pub(super) fn target(self, text: &str, region: &str) -> Result<Target, Refusal> {

@@ -2,10 +2,13 @@
 
 mod create;
 mod ensure;
+mod grant;
 mod import;
 mod list;
 mod load;
+mod replicate;
 mod retire;
+mod rights;
 
 use kms_signer::{KmsClient, fake::FakeKms, keys::Keys};
 

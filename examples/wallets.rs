@@ -4,6 +4,7 @@
 //! cargo run --example wallets -- --demo create --alias alias/wallets/1 --tag team=payments then list
 //! cargo run --example wallets -- --demo import --alias alias/deployer --secret-stdin then list --json < secret.hex
 //! cargo run --example wallets -- list --prefix alias/wallets/
+//! cargo run --example wallets -- load --prefix alias/wallets/ --records wallets.json
 //! ```
 //!
 //! Without `--demo` the keys are those of your account: credentials, Region and `AWS_ENDPOINT_URL` of the environment, or a role
@@ -48,14 +49,25 @@ mod print;
 #[path = "wallets/secret.rs"]
 mod secret;
 
+use std::{
+    fs,
+    io::ErrorKind,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
 use clap::Parser;
 use cli::Outcome;
 use command::Command;
 use futures_util::TryStreamExt;
 use kms_signer::{
-    AssumeRole, KmsClient,
+    AssumeRole, Event, KmsClient,
     fake::FakeKms,
-    keys::{Filter, Keys, Listed, Replica},
+    keys::{Filter, KeyRecord, Keys, Listed, Replica},
 };
 use print::Printer;
 
@@ -69,6 +81,14 @@ struct Args {
     /// Use a KMS in this process, which begins empty and is gone at the end.
     #[arg(long)]
     demo: bool,
+
+    /// So many keys in the demo's KMS to begin with, alias/demo/0 and so on.
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "demo")]
+    demo_keys: u32,
+
+    /// How long each answer of the demo's KMS takes, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 0, requires = "demo")]
+    demo_latency: u64,
 
     /// Print JSON, one object a line, instead of a table.
     #[arg(long, global = true)]
@@ -103,9 +123,16 @@ async fn run(words: Vec<String>) -> Outcome {
         println!("{}", document.text()?);
         return Ok(());
     }
-    let keys = Keys::new(client(first).await?);
+    let requests = Arc::new(AtomicU64::new(0));
+    let counter = Arc::clone(&requests);
+    let client = client(first).await?.with_observer(move |event: &Event<'_>| {
+        if let Event::Call(call) = event {
+            counter.fetch_add(call.attempts().into(), Relaxed);
+        }
+    });
+    let keys = Keys::new(client);
     for args in &parsed {
-        carry_out(&keys, args).await?;
+        carry_out(&keys, args, &requests).await?;
     }
     Ok(())
 }
@@ -126,6 +153,10 @@ async fn client(args: &Args) -> Outcome<KmsClient> {
         eprintln!("A KMS in this process is used; it is gone at the end");
         let fake = FakeKms::new();
         fake.join(&FakeKms::in_region(SECOND_REGION))?;
+        for number in 0..args.demo_keys {
+            fake.alias(&format!("alias/demo/{number}"), &fake.create_key()?)?;
+        }
+        fake.set_latency(Duration::from_millis(args.demo_latency));
         return Ok(fake.client().into());
     }
     let mut builder = KmsClient::builder();
@@ -139,7 +170,7 @@ async fn client(args: &Args) -> Outcome<KmsClient> {
     Ok(builder.build().await?)
 }
 
-async fn carry_out(keys: &Keys, args: &Args) -> Outcome {
+async fn carry_out(keys: &Keys, args: &Args, requests: &AtomicU64) -> Outcome {
     let printer = Printer::new(args.json);
     match &args.command {
         Command::Create { alias, key } => printer.key(&keys.create(key.new_key(alias.as_ref())?).await?),
@@ -159,6 +190,7 @@ async fn carry_out(keys: &Keys, args: &Args) -> Outcome {
             }
             list(keys, filter, &printer).await?;
         }
+        Command::Load { prefix, records } => load(keys, prefix.as_deref(), records, requests).await?,
         Command::Show { key } => printer.key(&keys.describe(key).await?),
         Command::Replicate { key, region, alias, secret } => {
             let mut replica = Replica::to(region);
@@ -184,6 +216,32 @@ async fn carry_out(keys: &Keys, args: &Args) -> Outcome {
         }
         Command::Policy { document } => println!("{}", document.text()?),
     }
+    Ok(())
+}
+
+/// Connects a signer for each key: from the file, or from KMS, and then writes the file.
+async fn load(keys: &Keys, prefix: Option<&str>, file: &Path, requests: &AtomicU64) -> Outcome {
+    let (started, before) = (Instant::now(), requests.load(Relaxed));
+    let signers = match fs::read_to_string(file) {
+        Ok(text) => {
+            let records: Vec<KeyRecord> =
+                serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+            keys.load_signers(records).await?
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let filter = prefix.map_or(Filter::new(), |prefix| Filter::new().alias_prefix(prefix));
+            let signers = keys.load_signers(filter).await?;
+            fs::write(file, serde_json::to_string_pretty(&signers.records())?)
+                .map_err(|error| format!("{}: {error}", file.display()))?;
+            signers
+        }
+        Err(error) => return Err(format!("{}: {error}", file.display()).into()),
+    };
+    for skipped in signers.skipped() {
+        eprintln!("skipped {}: {}", skipped.key(), skipped.reason());
+    }
+    let (took, requests) = (started.elapsed(), requests.load(Relaxed) - before);
+    println!("signers: {}, skipped: {}, requests: {requests}, {took:.2?}", signers.len(), signers.skipped().len());
     Ok(())
 }
 

@@ -43,6 +43,15 @@ pub(crate) enum Command {
         #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
         tag: Vec<(String, String)>,
     },
+    /// Connect a signer for each Ethereum key, and keep in a file what the next start needs to know.
+    Load {
+        /// Only those with an alias that begins like this.
+        #[arg(long, value_name = "ALIAS")]
+        prefix: Option<String>,
+        /// Where their public keys are kept. If it is there, KMS is not asked.
+        #[arg(long, value_name = "FILE")]
+        records: PathBuf,
+    },
     /// Show one key.
     Show {
         /// A key id, key ARN or alias.

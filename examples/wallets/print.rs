@@ -15,7 +15,7 @@ impl Printer {
 
     pub(crate) fn heading(&self) {
         if !self.json {
-            println!("{:<42}  {:<16}  {:<28}  {}", "ADDRESS", "STATE", "ALIAS", "KEY");
+            println!("{:<42}  {:<16}  {:<28}  KEY", "ADDRESS", "STATE", "ALIAS");
         }
     }
 

@@ -36,22 +36,24 @@
 //!
 //! Keys, in account [`FakeKms::ACCOUNT`] and Region [`FakeKms::REGION`] or another:
 //!
-//! - specs `ECC_SECG_P256K1`, `ECC_NIST_P256`, `ECC_NIST_EDWARDS25519` and `SYMMETRIC_DEFAULT`; single- and multi-Region;
+//! - specs `ECC_SECG_P256K1`, `ECC_NIST_P256`, `ECC_NIST_EDWARDS25519` and `SYMMETRIC_DEFAULT`; single- and
+//!   multi-Region;
 //! - `CreateKey`, `DescribeKey`, `UpdateKeyDescription`, `EnableKey`, `DisableKey`, `ScheduleKeyDeletion` and
 //!   `CancelKeyDeletion`;
-//! - `GetPublicKey` and `Sign`. ECDSA signatures are as KMS makes them: random nonce, high S about half the time, r and s of any
-//!   length. Ed25519 signs whole messages (`ED25519_SHA_512`, `RAW`);
+//! - `GetPublicKey` and `Sign`. ECDSA signatures are as KMS makes them: random nonce, high S about half the time, r and
+//!   s of any length. Ed25519 signs whole messages (`ED25519_SHA_512`, `RAW`);
 //! - `CreateAlias`, `UpdateAlias`, `DeleteAlias`; `TagResource`, `UntagResource`;
 //! - `ListKeys`, `ListAliases`, `ListResourceTags` and `ListGrants`, in pages, by id or name; quick with 10,000 keys;
-//! - import: `GetParametersForImport`, `ImportKeyMaterial` and `DeleteImportedKeyMaterial`, for keys of origin `EXTERNAL`, with
-//!   `RSA_AES_KEY_WRAP_SHA_256` and `RSAES_OAEP_SHA_256`. All keys of a process share one RSA key of each size;
+//! - import: `GetParametersForImport`, `ImportKeyMaterial` and `DeleteImportedKeyMaterial`, for keys of origin
+//!   `EXTERNAL`, with `RSA_AES_KEY_WRAP_SHA_256` and `RSAES_OAEP_SHA_256`. All keys of a process share one RSA key of
+//!   each size;
 //! - `ReplicateKey`, between Regions that are [joined](FakeKms::join);
 //! - `GetKeyPolicy`, `PutKeyPolicy`, `CreateGrant`, `RevokeGrant` and `RetireGrant`.
 //!
 //! # Who may do what
 //!
-//! [`FakeKms::client`] is that of an administrator, who is never refused; so is every access key that FakeKms has not given
-//! out. [`FakeKms::client_as`] makes the client of an IAM principal, whose requests are judged.
+//! [`FakeKms::client`] is that of an administrator, who is never refused; so is every access key that FakeKms has not
+//! given out. [`FakeKms::client_as`] makes the client of an IAM principal, whose requests are judged.
 //!
 //! ```
 //! use kms_signer::fake::FakeKms;
@@ -75,22 +77,22 @@
 //! ```
 //!
 //! - An explicit denial wins. Then the key policy, a grant, or an IAM policy of an account that the key policy names is
-//!   enough; principals of another account need the key policy or a grant, and an IAM policy. A key made without a policy has KMS's
-//!   default one, which names the account.
-//! - `CreateKey`, `ListKeys` and `ListAliases` need an IAM policy, as does an alias beside its keys. Tags for a new key need
-//!   `kms:TagResource`; `ReplicateKey` needs `kms:CreateKey`, too.
-//! - Conditions: `String…`, `Arn…`, `Bool` and `Null`, with `IfExists`, `ForAnyValue:` and `ForAllValues:`, on `kms:` keys of the
-//!   request, the key and the caller, `aws:RequestTag`, `aws:ResourceTag`, `aws:TagKeys`, `aws:PrincipalArn`,
-//!   `aws:PrincipalAccount` and `aws:RequestedRegion`. Another operator, key or a `${variable}` counts as not met in
-//!   an Allow and as met in a Deny.
-//! - A grant is good at once for a request that has its grant token, and without it 5 minutes later by the FakeKms's clock. A
-//!   token that is no grant's is refused, but not to an administrator.
+//!   enough; principals of another account need the key policy or a grant, and an IAM policy. A key made without a
+//!   policy has KMS's default one, which names the account.
+//! - `CreateKey`, `ListKeys` and `ListAliases` need an IAM policy, as does an alias beside its keys. Tags for a new key
+//!   need `kms:TagResource`; `ReplicateKey` needs `kms:CreateKey`, too.
+//! - Conditions: `String…`, `Arn…`, `Bool` and `Null`, with `IfExists`, `ForAnyValue:` and `ForAllValues:`, on `kms:`
+//!   keys of the request, the key and the caller, `aws:RequestTag`, `aws:ResourceTag`, `aws:TagKeys`,
+//!   `aws:PrincipalArn`, `aws:PrincipalAccount` and `aws:RequestedRegion`. Another operator, key or a `${variable}`
+//!   counts as not met in an Allow and as met in a Deny.
+//! - A grant is good at once for a request that has its grant token, and without it 5 minutes later by the FakeKms's
+//!   clock. A token that is no grant's is refused, but not to an administrator.
 //!
 //! # What it does not do
 //!
-//! It checks no request signatures, has no quotas, encrypts nothing, makes no `ED25519_PH_SHA_512` signatures, and has no
-//! service control policies, permission boundaries, session policies or `NotPrincipal`. A grant's own grants may be of
-//! more than it. Replicas are ready at once. [`Fault`]s stand in for what goes wrong in practice;
+//! It checks no request signatures, has no quotas, encrypts nothing, makes no `ED25519_PH_SHA_512` signatures, and has
+//! no service control policies, permission boundaries, session policies or `NotPrincipal`. A grant's own grants may be
+//! of more than it. Replicas are ready at once. [`Fault`]s stand in for what goes wrong in practice;
 //! [`Fault::late_visibility`] for keys and aliases that are not known everywhere yet.
 
 mod access;
@@ -168,8 +170,8 @@ impl FakeKms {
         Self::in_region(Self::REGION)
     }
 
-    /// An empty KMS in another Region. It shares nothing with others until it is [joined](Self::join) to them, but what is
-    /// [replicated](Self::replicate_key).
+    /// An empty KMS in another Region. It shares nothing with others until it is [joined](Self::join) to them, but what
+    /// is [replicated](Self::replicate_key).
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -198,7 +200,8 @@ impl FakeKms {
         self.0.store.region()
     }
 
-    /// A new SDK client of this KMS, with made-up credentials of an administrator, who may do everything. It never uses the network or the environment.
+    /// A new SDK client of this KMS, with made-up credentials of an administrator, who may do everything. It never uses
+    /// the network or the environment.
     ///
     /// Its retries, timeouts and back-off are the SDK's defaults. Its sleep implementation is tokio's: use it within a
     /// tokio runtime that has time enabled. A client rebuilt from its configuration with another sleep implementation
@@ -252,8 +255,8 @@ impl FakeKms {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidKeyRef`] if `alias` is not `alias/` and 1 to 250 letters, digits, `/`, `_` and `-`, or begins
-    /// with `alias/aws/`, which AWS reserves; [`ErrorKind::KeyNotFound`] if there is no such key here;
+    /// [`ErrorKind::InvalidKeyRef`] if `alias` is not `alias/` and 1 to 250 letters, digits, `/`, `_` and `-`, or
+    /// begins with `alias/aws/`, which AWS reserves; [`ErrorKind::KeyNotFound`] if there is no such key here;
     /// [`ErrorKind::KeyUnusable`] if it is pending deletion.
     pub fn alias(&self, alias: &str, key: &KeyArn) -> Result<()> {
         let point = || {
@@ -287,8 +290,8 @@ impl FakeKms {
     /// Sets this KMS's clock to the machine's plus `offset` seconds; a negative one makes it late.
     ///
     /// It is what `Date` headers, creation dates and deletions go by. A request whose `X-Amz-Date` is more than 5
-    /// minutes off is answered with `InvalidSignatureException`, as AWS does. An SDK client finds out about a clock once:
-    /// take a new one when the clock is set again.
+    /// minutes off is answered with `InvalidSignatureException`, as AWS does. An SDK client finds out about a clock
+    /// once: take a new one when the clock is set again.
     pub fn set_clock(&self, offset: i64) {
         self.0.clock.set(offset);
     }

@@ -36,8 +36,8 @@ pub(super) struct Caller {
 }
 
 impl FakeKms {
-    /// As [`client`](Self::client), but what it asks is judged as asked by an IAM principal: a user, a role, a session of
-    /// a role, or the root of an account. See [who may do what](super#who-may-do-what).
+    /// As [`client`](Self::client), but what it asks is judged as asked by an IAM principal: a user, a role, a session
+    /// of a role, or the root of an account. See [who may do what](super#who-may-do-what).
     ///
     /// A text that is not the ARN of a principal is that of somebody whom no policy can allow anything.
     #[must_use]
@@ -53,7 +53,8 @@ impl FakeKms {
         self.1.with(|members| members.access.key_for(principal))
     }
 
-    /// Attaches an IAM policy (JSON) to a principal, beside those it has. A session of a role has the policies of its role.
+    /// Attaches an IAM policy (JSON) to a principal, beside those it has. A session of a role has the policies of its
+    /// role.
     ///
     /// # Errors
     ///

@@ -14,7 +14,8 @@ use crate::{
     key_ref::KeyArn,
 };
 
-/// Every FakeKms has one. When two are joined, one group takes over what the other has, and the other says where it went.
+/// Every FakeKms has one. When two are joined, one group takes over what the other has, and the other says where it
+/// went.
 pub(super) struct Group(Mutex<Place>);
 
 enum Place {
@@ -32,9 +33,9 @@ pub(super) struct Members {
 impl FakeKms {
     /// Makes the KMS of two Regions, and all that either was joined to before, one account.
     ///
-    /// `ReplicateKey` finds the others, and a request that is signed for the Region of another (in the credential scope of
-    /// its `Authorization` header) is answered by that one, with its faults and its log, whichever it is sent to. Access keys and
-    /// IAM policies are good in all.
+    /// `ReplicateKey` finds the others, and a request that is signed for the Region of another (in the credential scope
+    /// of its `Authorization` header) is answered by that one, with its faults and its log, whichever it is sent to.
+    /// Access keys and IAM policies are good in all.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {

@@ -34,15 +34,66 @@
 //!
 //! # What it has
 //!
-//! `CreateKey` (`ECC_SECG_P256K1`, `ECC_NIST_P256`, `SYMMETRIC_DEFAULT`, single- and multi-Region), `GetPublicKey`,
-//! `Sign`, `DescribeKey`, `CreateAlias`, `UpdateAlias`, `EnableKey`, `DisableKey`, `ScheduleKeyDeletion` and
-//! `CancelKeyDeletion`, in account [`FakeKms::ACCOUNT`] and Region [`FakeKms::REGION`] or another. Signatures are as KMS makes
-//! them: random nonce, high S about half the time, r and s of any length.
+//! Keys, in account [`FakeKms::ACCOUNT`] and Region [`FakeKms::REGION`] or another:
+//!
+//! - specs `ECC_SECG_P256K1`, `ECC_NIST_P256`, `ECC_NIST_EDWARDS25519` and `SYMMETRIC_DEFAULT`; single- and
+//!   multi-Region;
+//! - `CreateKey`, `DescribeKey`, `UpdateKeyDescription`, `EnableKey`, `DisableKey`, `ScheduleKeyDeletion` and
+//!   `CancelKeyDeletion`;
+//! - `GetPublicKey` and `Sign`. ECDSA signatures are as KMS makes them: random nonce, high S about half the time, r and
+//!   s of any length. Ed25519 signs whole messages (`ED25519_SHA_512`, `RAW`);
+//! - `CreateAlias`, `UpdateAlias`, `DeleteAlias`; `TagResource`, `UntagResource`;
+//! - `ListKeys`, `ListAliases`, `ListResourceTags` and `ListGrants`, in pages, by id or name; quick with 10,000 keys;
+//! - import: `GetParametersForImport`, `ImportKeyMaterial` and `DeleteImportedKeyMaterial`, for keys of origin
+//!   `EXTERNAL`, with `RSA_AES_KEY_WRAP_SHA_256` and `RSAES_OAEP_SHA_256`. All keys of a process share one RSA key of
+//!   each size;
+//! - `ReplicateKey`, between Regions that are [joined](FakeKms::join);
+//! - `GetKeyPolicy`, `PutKeyPolicy`, `CreateGrant`, `RevokeGrant` and `RetireGrant`.
+//!
+//! # Who may do what
+//!
+//! [`FakeKms::client`] is that of an administrator, who is never refused; so is every access key that FakeKms has not
+//! given out. [`FakeKms::client_as`] makes the client of an IAM principal, whose requests are judged.
+//!
+//! ```
+//! use kms_signer::fake::FakeKms;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+//! let kms = FakeKms::new();
+//! let key = kms.create_key()?;
+//! let relayer = "arn:aws:iam::111122223333:role/relayer";
+//! let client = kms.client_as(relayer);
+//! let refused = client.get_public_key().key_id(key.as_ref()).send().await.unwrap_err();
+//! assert!(format!("{refused:?}").contains("no identity-based policy allows the kms:GetPublicKey action"));
+//!
+//! kms.attach_policy(
+//!     relayer,
+//!     r#"{"Statement": {"Effect": "Allow", "Action": ["kms:GetPublicKey", "kms:Sign"], "Resource": "*"}}"#,
+//! )?;
+//! client.get_public_key().key_id(key.as_ref()).send().await?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - An explicit denial wins. Then the key policy, a grant, or an IAM policy of an account that the key policy names is
+//!   enough; principals of another account need the key policy or a grant, and an IAM policy. A key made without a
+//!   policy has KMS's default one, which names the account.
+//! - `CreateKey`, `ListKeys` and `ListAliases` need an IAM policy, as does an alias beside its keys. Tags for a new key
+//!   need `kms:TagResource`; `ReplicateKey` needs `kms:CreateKey`, too.
+//! - Conditions: `String…`, `Arn…`, `Bool` and `Null`, with `IfExists`, `ForAnyValue:` and `ForAllValues:`, on `kms:`
+//!   keys of the request, the key and the caller, `aws:RequestTag`, `aws:ResourceTag`, `aws:TagKeys`,
+//!   `aws:PrincipalArn`, `aws:PrincipalAccount` and `aws:RequestedRegion`. Another operator, key or a `${variable}`
+//!   counts as not met in an Allow and as met in a Deny.
+//! - A grant is good at once for a request that has its grant token, and without it 5 minutes later by the FakeKms's
+//!   clock. A token that is no grant's is refused, but not to an administrator.
 //!
 //! # What it does not do
 //!
-//! It checks no credentials, request signatures, policies or grant tokens, has no quotas, encrypts nothing, and shows
-//! new keys and aliases at once. [`Fault`]s stand in for what goes wrong in practice.
+//! It checks no request signatures, has no quotas, encrypts nothing, makes no `ED25519_PH_SHA_512` signatures, and has
+//! no service control policies, permission boundaries, session policies or `NotPrincipal`. A grant's own grants may be
+//! of more than it. Replicas are ready at once. [`Fault`]s stand in for what goes wrong in practice;
+//! [`Fault::late_visibility`] for keys and aliases that are not known everywhere yet.
 
 mod access;
 mod answer;
@@ -83,7 +134,6 @@ use self::{
     fault::Faults,
     group::Group,
     key::{Key, Material, Spec, Usage},
-    policy::Policy,
     refusal::Refusal,
     request::Log,
     store::{Lookup, Store},
@@ -120,8 +170,8 @@ impl FakeKms {
         Self::in_region(Self::REGION)
     }
 
-    /// An empty KMS in another Region. It shares nothing with others until it is [joined](Self::join) to them, but what is
-    /// [replicated](Self::replicate_key).
+    /// An empty KMS in another Region. It shares nothing with others until it is [joined](Self::join) to them, but what
+    /// is [replicated](Self::replicate_key).
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -150,7 +200,8 @@ impl FakeKms {
         self.0.store.region()
     }
 
-    /// A new SDK client of this KMS, with made-up credentials of an administrator, who may do everything. It never uses the network or the environment.
+    /// A new SDK client of this KMS, with made-up credentials of an administrator, who may do everything. It never uses
+    /// the network or the environment.
     ///
     /// Its retries, timeouts and back-off are the SDK's defaults. Its sleep implementation is tokio's: use it within a
     /// tokio runtime that has time enabled. A client rebuilt from its configuration with another sleep implementation
@@ -158,36 +209,6 @@ impl FakeKms {
     #[must_use]
     pub fn client(&self) -> aws_sdk_kms::Client {
         transport::client(self.clone(), "fake", "fake")
-    }
-
-    /// As [`client`](Self::client), but what it asks is judged as asked by an IAM principal: a user, a role, a session of
-    /// a role, or the root of an account. See [who may do what](self#who-may-do-what).
-    ///
-    /// A text that is not the ARN of a principal is that of somebody whom no policy can allow anything.
-    #[must_use]
-    pub fn client_as(&self, principal: &str) -> aws_sdk_kms::Client {
-        let (id, secret) = self.access_key_for(principal);
-        transport::client(self.clone(), &id, &secret)
-    }
-
-    /// The access key of a principal, id and secret, for a caller who comes over HTTP. It is always the same one.
-    ///
-    /// Signatures are not checked: the id in the `Authorization` header is what tells who calls.
-    pub fn access_key_for(&self, principal: &str) -> (String, String) {
-        self.1.with(|members| members.access.key_for(principal))
-    }
-
-    /// Attaches an IAM policy (JSON) to a principal, beside those it has. A session of a role has the policies of its role.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Config`] if it is not a policy, or has something in it that FakeKms does not know, such as
-    /// `NotPrincipal`.
-    pub fn attach_policy(&self, principal: &str, json: &str) -> Result<()> {
-        let policy =
-            Policy::of_identity(json).map_err(|wrong| Error::new(ErrorKind::Config, Operation::Fake, wrong))?;
-        self.1.with(|members| members.access.attach(principal, policy));
-        Ok(())
     }
 
     /// Makes a secp256k1 signing key (`ECC_SECG_P256K1`, `SIGN_VERIFY`) with random key material.
@@ -206,56 +227,6 @@ impl FakeKms {
     /// [`ErrorKind::Other`] if the operating system gives no random numbers.
     pub fn create_multi_region_key(&self) -> Result<KeyArn> {
         self.create(true)
-    }
-
-    /// Makes the KMS of two Regions, and all that either was joined to before, one account.
-    ///
-    /// `ReplicateKey` finds the others, and a request that is signed for the Region of another (in the credential scope of
-    /// its `Authorization` header) is answered by that one, whichever it is sent to.
-    ///
-    /// ```
-    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-    /// use kms_signer::fake::FakeKms;
-    ///
-    /// let (east, west) = (FakeKms::new(), FakeKms::in_region("us-west-2"));
-    /// east.join(&west)?;
-    /// let key = east.create_multi_region_key()?;
-    /// east.client().replicate_key().key_id(key.as_ref()).replica_region("us-west-2").send().await?;
-    /// west.client().get_public_key().key_id(key.key_id().as_str()).send().await?;
-    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Config`] if both have one of the same Region. Joining what is joined already does nothing.
-    pub fn join(&self, other: &Self) -> Result<()> {
-        Group::join(&self.1, &other.1).map_err(|region| {
-            let message = format!("there are two FakeKms of Region {region}");
-            Error::new(ErrorKind::Config, Operation::Fake, message)
-        })
-    }
-
-    /// Makes a replica of a multi-Region key in the KMS of another Region, as `ReplicateKey` does: same id, same key
-    /// material. They need not be [joined](Self::join).
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::KeyNotFound`] if there is no such key here; [`ErrorKind::KeyUnsuitable`] if it is no multi-Region
-    /// primary key, or the other KMS is in the same Region or has a replica.
-    pub fn replicate_key(&self, key: &KeyArn, to: &Self) -> Result<KeyArn> {
-        let found = self
-            .0
-            .store
-            .key(key.as_ref(), Lookup::of("ReplicateKey").within(), self.0.clock.now())
-            .map_err(|refusal| refusal.into_error().with_key(key.as_ref()))?;
-        let unsuitable =
-            |message| Error::new(ErrorKind::KeyUnsuitable, Operation::Fake, message).with_key(key.as_ref());
-        if !found.is_primary() || to.region() == self.region() {
-            return Err(unsuitable("only a multi-Region primary key can have a replica, and only in another Region"));
-        }
-        let now = to.0.clock.now();
-        let replica = to.0.store.insert_replica(found.replica(to.region(), now), now);
-        replica.map_err(|_| unsuitable("it has a replica there"))?.arn.parse()
     }
 
     /// Makes a secp256k1 signing key of this secret, for instance one whose address a test node has funded.
@@ -284,8 +255,8 @@ impl FakeKms {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidKeyRef`] if `alias` is not `alias/` and 1 to 250 letters, digits, `/`, `_` and `-`, or begins
-    /// with `alias/aws/`, which AWS reserves; [`ErrorKind::KeyNotFound`] if there is no such key here;
+    /// [`ErrorKind::InvalidKeyRef`] if `alias` is not `alias/` and 1 to 250 letters, digits, `/`, `_` and `-`, or
+    /// begins with `alias/aws/`, which AWS reserves; [`ErrorKind::KeyNotFound`] if there is no such key here;
     /// [`ErrorKind::KeyUnusable`] if it is pending deletion.
     pub fn alias(&self, alias: &str, key: &KeyArn) -> Result<()> {
         let point = || {
@@ -319,7 +290,8 @@ impl FakeKms {
     /// Sets this KMS's clock to the machine's plus `offset` seconds; a negative one makes it late.
     ///
     /// It is what `Date` headers, creation dates and deletions go by. A request whose `X-Amz-Date` is more than 5
-    /// minutes off is answered with `InvalidSignatureException`, as AWS does.
+    /// minutes off is answered with `InvalidSignatureException`, as AWS does. An SDK client finds out about a clock
+    /// once: take a new one when the clock is set again.
     pub fn set_clock(&self, offset: i64) {
         self.0.clock.set(offset);
     }
@@ -343,18 +315,6 @@ impl FakeKms {
         let reply = exchange::respond(&kms, &request, spoilt);
         transport::sleep(reply.latency).await;
         reply.response
-    }
-
-    /// The joined one of a Region.
-    fn joined(&self, region: &str) -> Option<Self> {
-        let shared = self.1.with(|members| members.regions.get(region).cloned())?;
-        Some(Self(shared, Arc::clone(&self.1)))
-    }
-
-    /// The one whose Region a request is signed for, or this one if none is.
-    fn addressed_by(&self, request: &http::Request<Bytes>) -> Self {
-        let elsewhere = exchange::scope(request).filter(|(_, region)| *region != self.region());
-        elsewhere.and_then(|(_, region)| self.joined(region)).unwrap_or_else(|| self.clone())
     }
 
     fn create(&self, multi_region: bool) -> Result<KeyArn> {

@@ -8,7 +8,9 @@ use super::{
     FakeKms,
     policy::{self, Ask, Policy, Verdict},
     refusal::Refusal,
+    transport,
 };
+use crate::error::{Error, ErrorKind, Operation, Result};
 
 /// An IAM principal: a user, a role, a session of a role, or the root of an account.
 #[derive(Clone, Debug)]
@@ -31,6 +33,39 @@ pub(super) struct Access {
 pub(super) struct Caller {
     pub(super) principal: Principal,
     policies: Vec<Policy>,
+}
+
+impl FakeKms {
+    /// As [`client`](Self::client), but what it asks is judged as asked by an IAM principal: a user, a role, a session
+    /// of a role, or the root of an account. See [who may do what](super#who-may-do-what).
+    ///
+    /// A text that is not the ARN of a principal is that of somebody whom no policy can allow anything.
+    #[must_use]
+    pub fn client_as(&self, principal: &str) -> aws_sdk_kms::Client {
+        let (id, secret) = self.access_key_for(principal);
+        transport::client(self.clone(), &id, &secret)
+    }
+
+    /// The access key of a principal, id and secret, for a caller who comes over HTTP. It is always the same one.
+    ///
+    /// Signatures are not checked: the id in the `Authorization` header is what tells who calls.
+    pub fn access_key_for(&self, principal: &str) -> (String, String) {
+        self.1.with(|members| members.access.key_for(principal))
+    }
+
+    /// Attaches an IAM policy (JSON) to a principal, beside those it has. A session of a role has the policies of its
+    /// role.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if it is not a policy, or has something in it that FakeKms does not know, such as
+    /// `NotPrincipal`.
+    pub fn attach_policy(&self, principal: &str, json: &str) -> Result<()> {
+        let policy =
+            Policy::of_identity(json).map_err(|wrong| Error::new(ErrorKind::Config, Operation::Fake, wrong))?;
+        self.1.with(|members| members.access.attach(principal, policy));
+        Ok(())
+    }
 }
 
 impl Principal {

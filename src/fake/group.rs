@@ -6,9 +6,16 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Shared, access::Access};
+use bytes::Bytes;
 
-/// Every FakeKms has one. When two are joined, one group takes over what the other has, and the other says where it went.
+use super::{FakeKms, Shared, access::Access, exchange, store::Lookup};
+use crate::{
+    error::{Error, ErrorKind, Operation, Result},
+    key_ref::KeyArn,
+};
+
+/// Every FakeKms has one. When two are joined, one group takes over what the other has, and the other says where it
+/// went.
 pub(super) struct Group(Mutex<Place>);
 
 enum Place {
@@ -21,6 +28,71 @@ pub(super) struct Members {
     /// By Region.
     pub(super) regions: BTreeMap<String, Arc<Shared>>,
     pub(super) access: Access,
+}
+
+impl FakeKms {
+    /// Makes the KMS of two Regions, and all that either was joined to before, one account.
+    ///
+    /// `ReplicateKey` finds the others, and a request that is signed for the Region of another (in the credential scope
+    /// of its `Authorization` header) is answered by that one, with its faults and its log, whichever it is sent to.
+    /// Access keys and IAM policies are good in all.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// use kms_signer::fake::FakeKms;
+    ///
+    /// let (east, west) = (FakeKms::new(), FakeKms::in_region("us-west-2"));
+    /// east.join(&west)?;
+    /// let key = east.create_multi_region_key()?;
+    /// east.client().replicate_key().key_id(key.as_ref()).replica_region("us-west-2").send().await?;
+    /// west.client().get_public_key().key_id(key.key_id().as_str()).send().await?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] if both have one of the same Region. Joining what is joined already does nothing.
+    pub fn join(&self, other: &Self) -> Result<()> {
+        Group::join(&self.1, &other.1).map_err(|region| {
+            let message = format!("there are two FakeKms of Region {region}");
+            Error::new(ErrorKind::Config, Operation::Fake, message)
+        })
+    }
+
+    /// Makes a replica of a multi-Region key in the KMS of another Region, as `ReplicateKey` does: same id, same key
+    /// material. They need not be [joined](Self::join).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::KeyNotFound`] if there is no such key here; [`ErrorKind::KeyUnsuitable`] if it is no multi-Region
+    /// primary key, or the other KMS is in the same Region or has a replica.
+    pub fn replicate_key(&self, key: &KeyArn, to: &Self) -> Result<KeyArn> {
+        let found = self
+            .0
+            .store
+            .key(key.as_ref(), Lookup::of("ReplicateKey").within(), self.0.clock.now())
+            .map_err(|refusal| refusal.into_error().with_key(key.as_ref()))?;
+        let unsuitable =
+            |message| Error::new(ErrorKind::KeyUnsuitable, Operation::Fake, message).with_key(key.as_ref());
+        if !found.is_primary() || to.region() == self.region() {
+            return Err(unsuitable("only a multi-Region primary key can have a replica, and only in another Region"));
+        }
+        let now = to.0.clock.now();
+        let replica = to.0.store.insert_replica(found.replica(to.region(), now), now);
+        replica.map_err(|_| unsuitable("it has a replica there"))?.arn.parse()
+    }
+
+    /// The joined one of a Region.
+    pub(super) fn joined(&self, region: &str) -> Option<Self> {
+        let shared = self.1.with(|members| members.regions.get(region).cloned())?;
+        Some(Self(shared, Arc::clone(&self.1)))
+    }
+
+    /// The one whose Region a request is signed for, or this one if none is.
+    pub(super) fn addressed_by(&self, request: &http::Request<Bytes>) -> Self {
+        let elsewhere = exchange::scope(request).filter(|(_, region)| *region != self.region());
+        elsewhere.and_then(|(_, region)| self.joined(region)).unwrap_or_else(|| self.clone())
+    }
 }
 
 impl Group {

@@ -160,7 +160,8 @@ impl Statement {
         })
     }
 
-    /// To whom it applies, if it does. What it says that FakeKms does not understand is taken not to allow, and to deny.
+    /// To whom it applies, if it does. What it says that FakeKms does not understand is taken not to allow, and to
+    /// deny.
     fn applies(&self, ask: Ask<'_>) -> Option<Named> {
         let named = match &self.principals {
             Some(principals) => named(principals, ask.principal)?,

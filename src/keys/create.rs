@@ -15,7 +15,7 @@ impl Keys {
     /// Makes a key, waits until it can be used, and gives it its alias.
     ///
     /// If a step fails after the key was made, its deletion is scheduled, in seven days; where that is refused, it is disabled. The
-    /// error says what became of it.
+    /// error says what became of it. A future that is dropped half-way may leave a key without an alias.
     ///
     /// Needs `kms:CreateKey` and `kms:DescribeKey`, of a key that can sign also `kms:GetPublicKey`; with an alias
     /// `kms:CreateAlias` on alias and key, with tags `kms:TagResource`.

@@ -117,6 +117,19 @@ async fn a_new_key_is_waited_for() {
     keys.create(NewKey::symmetric()).await.unwrap();
 }
 
+/// As KMS does it: what was made is unknown to the first requests that name it, one after the other.
+#[tokio::test(start_paused = true)]
+async fn late_visibility_holds_nothing_up_for_good() {
+    let (fake, keys) = fake_and_keys();
+    for operation in ["CreateKey", "CreateAlias"] {
+        fake.inject(Fault::late_visibility(5).on(operation));
+    }
+    let key = keys.create(NewKey::signing().alias("alias/a")).await.unwrap();
+    assert_eq!((count(&fake, "CreateKey"), count(&fake, "GetPublicKey")), (1, 6));
+    let found = keys.ensure("alias/b", NewKey::signing()).await.unwrap();
+    assert_ne!(found.arn(), key.arn());
+}
+
 #[tokio::test]
 async fn a_key_that_never_appears_is_given_up() {
     let (fake, keys) = fake_and_keys();

@@ -6,6 +6,7 @@ use alloy_signer::Signer;
 use futures_util::TryStreamExt;
 use kms_signer::{
     ErrorKind, KmsSigner,
+    aws_sdk_kms::{Client, config::Region},
     keys::{Filter, KeyInfo, KeySpec, Keys, Listed, NewKey, Replica, Secret, Selection, State},
 };
 
@@ -135,8 +136,8 @@ pub(super) async fn grant(target: Target) {
 pub(super) async fn replicate(target: Target) {
     let keys = Keys::new(target.sdk());
     let key = created(&target, NewKey::signing().multi_region(true)).await;
-    let replica = keys.replicate(key.arn(), Replica::to("us-west-2").alias(alias())).await.unwrap();
-    assert_eq!((replica.arn().region(), replica.address()), ("us-west-2", key.address()));
+    let first = keys.replicate(key.arn(), Replica::to("us-west-2").alias(alias())).await.unwrap();
+    assert_eq!((first.arn().region(), first.address()), ("us-west-2", key.address()));
 
     let secret = Secret::from_bytes(&ACCOUNT_0.0.0).unwrap();
     let imported = keys.import(NewKey::signing().multi_region(true), secret.clone()).await.unwrap();
@@ -145,4 +146,10 @@ pub(super) async fn replicate(target: Target) {
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
     let replica = keys.replicate(imported.arn(), Replica::to("us-west-2").secret(secret)).await.unwrap();
     assert_eq!((replica.arn().region(), replica.address()), ("us-west-2", Some(ACCOUNT_0.1)));
+
+    // A primary key is deleted after its replicas, and these are deleted where they are.
+    let there = Client::from_conf(target.sdk().config().to_builder().region(Region::new("us-west-2")).build());
+    for replica in [first, replica] {
+        Keys::new(&there).schedule_deletion(replica.arn(), 7).await.unwrap();
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo run --example address -- --key-id alias/relayer
-//! cargo run --example address -- public-key.pem
+//! cargo run --example address -- public-key.pem --expect 0x…
 //! aws kms get-public-key --key-id alias/relayer --output text --query PublicKey | base64 -d | cargo run --example address -- -
 //! ```
 
@@ -17,6 +17,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use alloy_primitives::Address;
 use clap::Parser;
 use cli::Outcome;
 use key::KeyArgs;
@@ -30,6 +31,10 @@ const MAX_LEN: u64 = 64 * 1024;
 struct Args {
     /// A file with the public key in PEM or DER (SubjectPublicKeyInfo), or - for standard input. AWS is not asked then.
     file: Option<PathBuf>,
+
+    /// The address it must have; another one is an error.
+    #[arg(long, value_name = "ADDRESS")]
+    expect: Option<Address>,
 
     #[command(flatten)]
     key: KeyArgs,
@@ -52,7 +57,13 @@ async fn run(args: Args) -> Outcome {
         None => args.key.connect().await?.address(),
     };
     println!("{address}");
-    Ok(())
+    match args.expect {
+        Some(expected) if expected != address => {
+            Err(format!("the key's address is {address}, not the expected {expected}; check the key, or the address")
+                .into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn public_key(bytes: &[u8]) -> Outcome<PublicKey> {

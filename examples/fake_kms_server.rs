@@ -39,6 +39,10 @@ struct Args {
     #[arg(long, default_value = "alias/demo")]
     alias: String,
 
+    /// So many keys more, alias/many/0 and so on, for tools that list.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    more_keys: u32,
+
     /// The key's private key, 32 bytes in hexadecimal. For keys without value only. The default is a random one.
     #[arg(long, env = "FAKE_KMS_SECRET", hide_env_values = true)]
     secret: Option<B256>,
@@ -56,6 +60,9 @@ async fn run(args: Args) -> Outcome {
         None => fake.create_key()?,
     };
     fake.alias(&args.alias, &key)?;
+    for number in 0..args.more_keys {
+        fake.alias(&format!("alias/many/{number}"), &fake.create_key()?)?;
+    }
     let signer = KmsSigner::new(fake.client(), &key, None).await?;
 
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)))

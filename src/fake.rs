@@ -34,22 +34,77 @@
 //!
 //! # What it has
 //!
-//! `CreateKey` (`ECC_SECG_P256K1`, `ECC_NIST_P256`, `SYMMETRIC_DEFAULT`, single- and multi-Region), `GetPublicKey`,
-//! `Sign`, `DescribeKey`, `CreateAlias`, `UpdateAlias`, `EnableKey`, `DisableKey`, `ScheduleKeyDeletion` and
-//! `CancelKeyDeletion`, in account [`FakeKms::ACCOUNT`] and Region [`FakeKms::REGION`] or another. Signatures are as KMS makes
-//! them: random nonce, high S about half the time, r and s of any length.
+//! Keys, in account [`FakeKms::ACCOUNT`] and Region [`FakeKms::REGION`] or another:
+//!
+//! - specs `ECC_SECG_P256K1`, `ECC_NIST_P256`, `ECC_NIST_EDWARDS25519` and `SYMMETRIC_DEFAULT`; single- and
+//!   multi-Region;
+//! - `CreateKey`, `DescribeKey`, `UpdateKeyDescription`, `EnableKey`, `DisableKey`, `ScheduleKeyDeletion` and
+//!   `CancelKeyDeletion`;
+//! - `GetPublicKey` and `Sign`. ECDSA signatures are as KMS makes them: random nonce, high S about half the time, r and
+//!   s of any length. Ed25519 signs whole messages (`ED25519_SHA_512`, `RAW`);
+//! - `CreateAlias`, `UpdateAlias`, `DeleteAlias`; `TagResource`, `UntagResource`;
+//! - `ListKeys`, `ListAliases`, `ListResourceTags` and `ListGrants`, in pages, by id or name; quick with 10,000 keys;
+//! - import: `GetParametersForImport`, `ImportKeyMaterial` and `DeleteImportedKeyMaterial`, for keys of origin
+//!   `EXTERNAL`, with `RSA_AES_KEY_WRAP_SHA_256` and `RSAES_OAEP_SHA_256`. All keys of a process share one RSA key of
+//!   each size;
+//! - `ReplicateKey`, between Regions that are [joined](FakeKms::join);
+//! - `GetKeyPolicy`, `PutKeyPolicy`, `CreateGrant`, `RevokeGrant` and `RetireGrant`.
+//!
+//! # Who may do what
+//!
+//! [`FakeKms::client`] is that of an administrator, who is never refused; so is every access key that FakeKms has not
+//! given out. [`FakeKms::client_as`] makes the client of an IAM principal, whose requests are judged.
+//!
+//! ```
+//! use kms_signer::fake::FakeKms;
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+//! let kms = FakeKms::new();
+//! let key = kms.create_key()?;
+//! let relayer = "arn:aws:iam::111122223333:role/relayer";
+//! let client = kms.client_as(relayer);
+//! let refused = client.get_public_key().key_id(key.as_ref()).send().await.unwrap_err();
+//! assert!(format!("{refused:?}").contains("no identity-based policy allows the kms:GetPublicKey action"));
+//!
+//! kms.attach_policy(
+//!     relayer,
+//!     r#"{"Statement": {"Effect": "Allow", "Action": ["kms:GetPublicKey", "kms:Sign"], "Resource": "*"}}"#,
+//! )?;
+//! client.get_public_key().key_id(key.as_ref()).send().await?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<_, Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! - An explicit denial wins. Then the key policy, a grant, or an IAM policy of an account that the key policy names is
+//!   enough; principals of another account need the key policy or a grant, and an IAM policy. A key made without a
+//!   policy has KMS's default one, which names the account.
+//! - `CreateKey`, `ListKeys` and `ListAliases` need an IAM policy, as does an alias beside its keys. Tags for a new key
+//!   need `kms:TagResource`; `ReplicateKey` needs `kms:CreateKey`, too.
+//! - Conditions: `String…`, `Arn…`, `Bool` and `Null`, with `IfExists`, `ForAnyValue:` and `ForAllValues:`, on `kms:`
+//!   keys of the request, the key and the caller, `aws:RequestTag`, `aws:ResourceTag`, `aws:TagKeys`,
+//!   `aws:PrincipalArn`, `aws:PrincipalAccount` and `aws:RequestedRegion`. Another operator, key or a `${variable}`
+//!   counts as not met in an Allow and as met in a Deny.
+//! - A grant is good at once for a request that has its grant token, and without it 5 minutes later by the FakeKms's
+//!   clock. A token that is no grant's is refused, but not to an administrator.
 //!
 //! # What it does not do
 //!
-//! It checks no credentials, request signatures, policies or grant tokens, has no quotas, encrypts nothing, and shows
-//! new keys and aliases at once. [`Fault`]s stand in for what goes wrong in practice.
+//! It checks no request signatures, has no quotas, encrypts nothing, makes no `ED25519_PH_SHA_512` signatures, and has
+//! no service control policies, permission boundaries, session policies or `NotPrincipal`. A grant's own grants may be
+//! of more than it. Replicas are ready at once. [`Fault`]s stand in for what goes wrong in practice;
+//! [`Fault::late_visibility`] for keys and aliases that are not known everywhere yet.
 
+mod access;
 mod answer;
 mod clock;
+mod context;
 mod ecdsa;
 mod eddsa;
 mod exchange;
 mod fault;
+mod grant;
+mod group;
 mod input;
 mod key;
 mod operation;
@@ -64,7 +119,11 @@ mod tests;
 mod transport;
 mod wrapping;
 
-use core::fmt;
+use core::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
 use std::sync::Arc;
 
 use alloy_primitives::B256;
@@ -73,6 +132,7 @@ use bytes::Bytes;
 use self::{
     clock::Clock,
     fault::Faults,
+    group::Group,
     key::{Key, Material, Spec, Usage},
     refusal::Refusal,
     request::Log,
@@ -88,13 +148,15 @@ use crate::{
 ///
 /// See the [module documentation](self) for what it has and what it does not do.
 #[derive(Clone)]
-pub struct FakeKms(Arc<Shared>);
+pub struct FakeKms(Arc<Shared>, Arc<Group>);
 
 struct Shared {
     store: Store,
     faults: Faults,
     log: Log,
     clock: Clock,
+    /// In microseconds.
+    latency: AtomicU64,
 }
 
 impl FakeKms {
@@ -108,8 +170,8 @@ impl FakeKms {
         Self::in_region(Self::REGION)
     }
 
-    /// An empty KMS in another Region. It shares nothing with others but what is
-    /// [replicated](Self::replicate_key).
+    /// An empty KMS in another Region. It shares nothing with others until it is [joined](Self::join) to them, but what
+    /// is [replicated](Self::replicate_key).
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
@@ -127,8 +189,10 @@ impl FakeKms {
     /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn in_region(region: &str) -> Self {
-        let (faults, log, clock) = Default::default();
-        Self(Arc::new(Shared { store: Store::new(region), faults, log, clock }))
+        let (faults, log, clock, latency) = Default::default();
+        let shared = Arc::new(Shared { store: Store::new(region), faults, log, clock, latency });
+        let group = Arc::new(Group::of(&shared));
+        Self(shared, group)
     }
 
     /// The Region that all its keys are in.
@@ -136,14 +200,15 @@ impl FakeKms {
         self.0.store.region()
     }
 
-    /// A new SDK client of this KMS, with made-up credentials. It never uses the network or the environment.
+    /// A new SDK client of this KMS, with made-up credentials of an administrator, who may do everything. It never uses
+    /// the network or the environment.
     ///
     /// Its retries, timeouts and back-off are the SDK's defaults. Its sleep implementation is tokio's: use it within a
     /// tokio runtime that has time enabled. A client rebuilt from its configuration with another sleep implementation
     /// uses that one and needs no tokio.
     #[must_use]
     pub fn client(&self) -> aws_sdk_kms::Client {
-        transport::client(self.clone())
+        transport::client(self.clone(), "fake", "fake")
     }
 
     /// Makes a secp256k1 signing key (`ECC_SECG_P256K1`, `SIGN_VERIFY`) with random key material.
@@ -162,28 +227,6 @@ impl FakeKms {
     /// [`ErrorKind::Other`] if the operating system gives no random numbers.
     pub fn create_multi_region_key(&self) -> Result<KeyArn> {
         self.create(true)
-    }
-
-    /// Makes a replica of a multi-Region key in the KMS of another Region, as `ReplicateKey` does: same id, same key material.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::KeyNotFound`] if there is no such key here; [`ErrorKind::KeyUnsuitable`] if it is no multi-Region
-    /// key, or the other KMS is in the same Region.
-    pub fn replicate_key(&self, key: &KeyArn, to: &Self) -> Result<KeyArn> {
-        let found = self
-            .0
-            .store
-            .key(key.as_ref(), Lookup::of("ReplicateKey"), self.0.clock.now())
-            .map_err(|refusal| refusal.into_error().with_key(key.as_ref()))?;
-        if !found.is_multi_region() || to.region() == self.region() {
-            let message = "only a multi-Region key can have a replica, and only in another Region";
-            return Err(Error::new(ErrorKind::KeyUnsuitable, Operation::Fake, message).with_key(key.as_ref()));
-        }
-        let replica = found.replica(to.region(), to.0.clock.now());
-        let arn = replica.arn.parse()?;
-        to.0.store.insert(replica);
-        Ok(arn)
     }
 
     /// Makes a secp256k1 signing key of this secret, for instance one whose address a test node has funded.
@@ -212,14 +255,14 @@ impl FakeKms {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::InvalidKeyRef`] if `alias` is not `alias/` and 1 to 250 letters, digits, `/`, `_` and `-`, or begins
-    /// with `alias/aws/`, which AWS reserves; [`ErrorKind::KeyNotFound`] if there is no such key here;
+    /// [`ErrorKind::InvalidKeyRef`] if `alias` is not `alias/` and 1 to 250 letters, digits, `/`, `_` and `-`, or
+    /// begins with `alias/aws/`, which AWS reserves; [`ErrorKind::KeyNotFound`] if there is no such key here;
     /// [`ErrorKind::KeyUnusable`] if it is pending deletion.
     pub fn alias(&self, alias: &str, key: &KeyArn) -> Result<()> {
         let point = || {
             let name = store::check_alias_name(alias)?;
             let now = self.0.clock.now();
-            let key = self.0.store.key(key.as_ref(), Lookup::of("CreateAlias"), now)?;
+            let key = self.0.store.key(key.as_ref(), Lookup::of("CreateAlias").within(), now)?;
             key.check_not_pending_deletion()?;
             self.0.store.point_alias(name, &key, now);
             Ok(())
@@ -247,9 +290,15 @@ impl FakeKms {
     /// Sets this KMS's clock to the machine's plus `offset` seconds; a negative one makes it late.
     ///
     /// It is what `Date` headers, creation dates and deletions go by. A request whose `X-Amz-Date` is more than 5
-    /// minutes off is answered with `InvalidSignatureException`, as AWS does.
+    /// minutes off is answered with `InvalidSignatureException`, as AWS does. An SDK client finds out about a clock
+    /// once: take a new one when the clock is set again.
     pub fn set_clock(&self, offset: i64) {
         self.0.clock.set(offset);
+    }
+
+    /// Lets every answer take this long from now on, beside what a [`Fault`] adds. Requests do not wait for each other.
+    pub fn set_latency(&self, latency: Duration) {
+        self.0.latency.store(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Answers one HTTP request. Any HTTP server can host it: hand over every request, whole.
@@ -261,8 +310,9 @@ impl FakeKms {
     /// [`client`](Self::client). [`Fault::latency`] needs a tokio runtime with time enabled; where there is none it
     /// blocks the thread.
     pub async fn handle(&self, request: http::Request<Bytes>) -> http::Response<Bytes> {
-        let spoilt = self.0.faults.take_for_response(exchange::operation(&request));
-        let reply = exchange::respond(self, &request, spoilt);
+        let kms = self.addressed_by(&request);
+        let spoilt = kms.0.faults.take_for_response(exchange::operation(&request));
+        let reply = exchange::respond(&kms, &request, spoilt);
         transport::sleep(reply.latency).await;
         reply.response
     }

@@ -74,7 +74,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Through this client: an [`aws_sdk_kms::Client`] or a [`KmsClient`](crate::KmsClient).
+    /// Through this client: an [`aws_sdk_kms::Client`] or a [`KmsClient`].
     pub fn new(client: impl Into<KmsClient>) -> Self {
         Self { client: client.into(), visible_within: visible::VISIBLE_WITHIN, turns: Arc::default() }
     }

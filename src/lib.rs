@@ -19,7 +19,8 @@
 //!
 //! - [`KmsSigner`]: implements alloy's [`Signer`] and [`TxSigner`]. Connecting is one `GetPublicKey`, signing one `Sign`.
 //! - [`KmsClient`]: the SDK client under it, with deadlines, retries, limits and other Regions to turn to. From your own [`aws_sdk_kms::Client`], from the
-//!   environment, or from a [builder](KmsClientBuilder).
+//!   environment, or from a [builder](KmsClientBuilder), with a [role](AssumeRole) where you have one.
+//! - [`keys`]: create, list, import, replicate, grant and retire keys, and load many signers; [`iam`]: the least-privilege policies for that.
 //! - [`Observer`]: is told of every call; [`TracingObserver`] and [`MetricsObserver`] pass it on.
 //! - [`PublicKey`]: whose key it is; from what KMS returns, from PEM, or from SEC 1 bytes. [`KeyRef`]: how a key is named.
 //! - [`Error`] and [`ErrorKind`]; [`Error::find`] gets ours out of alloy's.

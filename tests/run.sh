@@ -37,6 +37,8 @@ for package in embed minimal no_sso pure; do
 done
 step cargo test --locked -p conformance --test tls
 step cargo run --locked --quiet --example quickstart
+step cargo test --locked -p lambda
+step cargo run --locked --quiet -p lambda
 
 # Seconds for each target; what was found is kept under target/fuzz/.
 step tests/fuzz/run.sh 30
@@ -66,4 +68,5 @@ set -a
 . target/stack/env
 set +a
 step cargo test --locked -p conformance \
-    --test auth --test conformance --test examples --test faults --test regions --test transactions --test validator --test vectors -- --include-ignored --nocapture
+    --test auth --test conformance --test examples --test faults --test lambda --test regions --test transactions --test validator --test vectors \
+    -- --include-ignored --nocapture

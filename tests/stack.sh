@@ -2,7 +2,8 @@
 # The real components the conformance tests run against, pinned, under target/stack, on loopback only:
 # ministack (KMS, STS and IAM), microburst (a fault proxy before another ministack) and anvil (an Ethereum node). Two more
 # ministacks, east and west, stand for two Regions; each keeps its state in a folder when it is stopped, and east has a
-# fault proxy of its own. The one named auth checks signatures and policies.
+# fault proxy of its own. The one named auth checks signatures and policies. cargo-lambda, a local Lambda runtime, is installed only:
+# the test that needs it starts and ends it.
 #
 #   tests/stack.sh install       download and unpack; does nothing where that is done
 #   tests/stack.sh up            start on free ports; writes them to target/stack/env and prints that file
@@ -25,6 +26,8 @@ case "$(uname -sm)" in
 esac
 ANVIL=$STACK/node_modules/@foundry-rs/$ANVIL_BUILD/bin/anvil
 PYTHON_PACKAGES=('ministack==1.5.33' 'microburst==0.10.0' 'cryptography>=42')
+# Without what they depend on: cargo-lambda needs half a gigabyte of Zig to cross-compile, and nothing to run functions.
+PYTHON_PROGRAMS=('cargo-lambda==1.9.2')
 NPM_PACKAGES=('@foundry-rs/anvil@1.7.1' '@ethersproject/testcases@5.8.0')
 
 ACCOUNT=123456789012
@@ -39,7 +42,7 @@ install() {
     command -v python3 >/dev/null || die 'python3 is missing'
     command -v npm >/dev/null || die 'npm is missing'
     # A virtual environment belongs to its folder and its Python.
-    wanted="$STACK $(python3 --version) ${PYTHON_PACKAGES[*]} ${NPM_PACKAGES[*]}"
+    wanted="$STACK $(python3 --version) ${PYTHON_PACKAGES[*]} ${PYTHON_PROGRAMS[*]} ${NPM_PACKAGES[*]}"
     if [ -x "$ANVIL" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         return
     fi
@@ -47,6 +50,7 @@ install() {
     rm -rf "$VENV" "$stamp"
     python3 -m venv "$VENV"
     "$VENV/bin/pip" install --quiet --disable-pip-version-check "${PYTHON_PACKAGES[@]}"
+    "$VENV/bin/pip" install --quiet --disable-pip-version-check --no-deps "${PYTHON_PROGRAMS[@]}"
     npm install --prefix "$STACK" --no-audit --no-fund --ignore-scripts --loglevel=error "${NPM_PACKAGES[@]}"
     [ -x "$ANVIL" ] || die "$ANVIL is not there after npm install"
     printf '%s' "$wanted" >"$stamp"
@@ -156,6 +160,7 @@ KMS_WEST_ENDPOINT=http://127.0.0.1:$west
 KMS_AUTH_ENDPOINT=http://127.0.0.1:$auth
 ETH_RPC_URL=http://127.0.0.1:$node
 ETH_RPC_URL_PRAGUE=http://127.0.0.1:$prague
+CARGO_LAMBDA=$VENV/bin/cargo-lambda
 ENV
 }
 

@@ -1,9 +1,12 @@
 //! One HTTP request and its response.
 
-use core::time::Duration;
+use core::{sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
-use http::{Method, Request as HttpRequest, Response, header::CONTENT_TYPE};
+use http::{
+    Method, Request as HttpRequest, Response,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -35,10 +38,19 @@ pub(super) fn operation(request: &HttpRequest<Bytes>) -> &str {
     header(request, "x-amz-target").and_then(|target| target.strip_prefix("TrentService.")).unwrap_or_default()
 }
 
+/// The access key id and the Region that a request is signed for (its credential scope).
+pub(super) fn scope(request: &HttpRequest<Bytes>) -> Option<(&str, &str)> {
+    let (_, credential) = header(request, AUTHORIZATION.as_str())?.split_once("Credential=")?;
+    let mut parts = credential.split([',', ' ']).next()?.split('/');
+    let (id, _date, region) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((id, region))
+}
+
 /// Logs the request, carries it out and answers it.
 pub(super) fn respond(kms: &FakeKms, request: &HttpRequest<Bytes>, spoilt: Option<Spoilt>) -> Reply {
     let now = kms.0.clock.now();
-    let latency = if let Some(Spoilt::Late(latency)) = spoilt { latency } else { Duration::ZERO };
+    let late = if let Some(Spoilt::Late(latency)) = spoilt { latency } else { Duration::ZERO };
+    let latency = late.saturating_add(Duration::from_micros(kms.0.latency.load(Ordering::Relaxed)));
     if request.body().len() > MAX_BODY {
         let message = format!("The body has more than {MAX_BODY} bytes.");
         let refusal = Refusal { status: 413, ..Refusal::new("RequestEntityTooLargeException", message) };
@@ -52,7 +64,8 @@ pub(super) fn respond(kms: &FakeKms, request: &HttpRequest<Bytes>, spoilt: Optio
         Some(Spoilt::Response { status, content_type, body }) => answer::verbatim(status, &content_type, body, now),
         spoilt => {
             let shape = if let Some(Spoilt::Signature(shape)) = spoilt { shape } else { Shape::Usual };
-            match carry_out(kms, request, now, shape) {
+            let late = if let Some(Spoilt::Unseen(requests)) = spoilt { requests } else { 0 };
+            match carry_out(kms, request, now, shape, late) {
                 Ok(fields) => answer::success(spoil(fields, spoilt), now),
                 Err(refusal) => answer::refusal(&refusal, now),
             }
@@ -61,7 +74,13 @@ pub(super) fn respond(kms: &FakeKms, request: &HttpRequest<Bytes>, spoilt: Optio
     Reply { response, latency }
 }
 
-fn carry_out(kms: &FakeKms, request: &HttpRequest<Bytes>, now: i64, shape: Shape) -> Result<Value, Refusal> {
+fn carry_out(
+    kms: &FakeKms,
+    request: &HttpRequest<Bytes>,
+    now: i64,
+    shape: Shape,
+    late: usize,
+) -> Result<Value, Refusal> {
     if request.method() != Method::POST {
         return Err(Refusal { status: 404, ..Refusal::new("UnknownOperationException", "The KMS API is POST only.") });
     }
@@ -72,9 +91,12 @@ fn carry_out(kms: &FakeKms, request: &HttpRequest<Bytes>, now: i64, shape: Shape
     if let Some(signed) = header(request, "x-amz-date") {
         clock::check(signed, now)?;
     }
-    let call =
-        Call { store: &kms.0.store, operation: operation(request), input: Input::parse(request.body())?, now, shape };
-    operation::carry_out(&call)
+    let (operation, input) = (operation(request), Input::parse(request.body())?);
+    let caller = scope(request).and_then(|(id, _)| kms.1.with(|members| members.access.caller(id)));
+    let call = Call { kms, store: &kms.0.store, caller, operation, input, now, shape };
+    let answer = operation::carry_out(&call)?;
+    operation::hide(&call, &answer, late);
+    Ok(answer)
 }
 
 fn spoil(mut fields: Value, spoilt: Option<Spoilt>) -> Bytes {
@@ -94,7 +116,12 @@ fn spoil(mut fields: Value, spoilt: Option<Spoilt>) -> Bytes {
         Some(Spoilt::With { name, value }) => merge(&mut fields, json!({ name: value })),
         // Done elsewhere: in time, in place of the answer, or in the making of the signature.
         Some(
-            Spoilt::Late(_) | Spoilt::Error(_) | Spoilt::Status(_) | Spoilt::Response { .. } | Spoilt::Signature(_),
+            Spoilt::Late(_)
+            | Spoilt::Error(_)
+            | Spoilt::Status(_)
+            | Spoilt::Response { .. }
+            | Spoilt::Signature(_)
+            | Spoilt::Unseen(_),
         )
         | None => {}
     }

@@ -30,9 +30,9 @@ use super::{ecdsa::Shape, refusal::Refusal};
 ///
 /// # What was done
 ///
-/// After [`error`](Self::error), [`status`](Self::status), [`response`](Self::response) and [`refuse`](Self::refuse) the
-/// request was not carried out.
-/// With every other fault it was, and what goes wrong is its answer: a key may have been created, a signature made.
+/// After [`error`](Self::error), [`status`](Self::status), [`response`](Self::response) and [`refuse`](Self::refuse)
+/// the request was not carried out. With every other fault it was, and what goes wrong is its answer: a key may have
+/// been created, a signature made.
 #[derive(Clone, Debug)]
 #[must_use = "a fault does nothing until it is injected"]
 pub struct Fault {
@@ -69,6 +69,7 @@ pub(super) enum Spoilt {
     Without(String),
     With { name: String, value: String },
     Signature(Shape),
+    Unseen(usize),
 }
 
 impl Fault {
@@ -180,8 +181,8 @@ impl Fault {
 
     /// This response and no other, without a request id: what a proxy, a portal or another service says.
     ///
-    /// A status that HTTP does not have (below 100 or above 999) is sent as 500. A content type that no header can carry
-    /// is left out.
+    /// A status that HTTP does not have (below 100 or above 999) is sent as 500. A content type that no header can
+    /// carry is left out.
     ///
     /// ```
     /// use kms_signer::fake::{FakeKms, Fault};
@@ -192,8 +193,21 @@ impl Fault {
         Self::spoiling(Spoilt::Response { status, content_type: content_type.to_owned(), body: body.into().into() })
     }
 
-    /// Only for requests of this operation, for instance `Sign`. Without it any operation matches, except that faults of
-    /// the signature or the public key wait for `Sign` or `GetPublicKey`.
+    /// What `CreateKey`, `CreateAlias` or `ReplicateKey` makes is unknown to the next `n` requests that name it, as
+    /// within the first second or so of its life: they are answered `NotFoundException`. A list that it belongs to
+    /// lacks it, and counts as one of them.
+    ///
+    /// ```
+    /// use kms_signer::fake::{FakeKms, Fault};
+    ///
+    /// FakeKms::new().inject(Fault::late_visibility(3).on("CreateKey"));
+    /// ```
+    pub fn late_visibility(n: usize) -> Self {
+        Self::spoiling(Spoilt::Unseen(n))
+    }
+
+    /// Only for requests of this operation, for instance `Sign`. Without it any operation matches, except that faults
+    /// of the signature, the public key or visibility wait for a request that has one.
     pub fn on(mut self, operation: &str) -> Self {
         self.operation = Some(operation.to_owned());
         self
@@ -228,7 +242,11 @@ impl Fault {
     }
 
     fn is_on(&self, operation: &str) -> bool {
-        self.operation.as_deref().is_none_or(|on| on == operation)
+        let fits = match self.effect {
+            Effect::Response(Spoilt::Unseen(_)) => matches!(operation, "CreateAlias" | "CreateKey" | "ReplicateKey"),
+            _ => true,
+        };
+        fits && self.operation.as_deref().is_none_or(|on| on == operation)
     }
 }
 

@@ -91,6 +91,11 @@ impl Input {
         self.list(name)?.iter().map(|item| item.as_str().ok_or_else(|| wrong_type(name, "a list of strings"))).collect()
     }
 
+    /// An object, if there is one.
+    pub(super) fn object(&self, name: &str) -> Option<&Map<String, Value>> {
+        self.get(name).and_then(Value::as_object)
+    }
+
     /// A field that is null counts as absent.
     fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())

@@ -1,15 +1,20 @@
 //! One KMS key: its material, what it may be used for, and its state.
 
+mod family;
 mod material;
 mod metadata;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
+use self::family::Family;
 pub(super) use self::{
     material::{Material, Spec, random_ed25519},
     metadata::merge,
 };
-use super::{FakeKms, policy::KeyPolicy, refusal::Refusal};
+use super::{FakeKms, grant::Grant, policy::Policy, refusal::Refusal};
+
+/// In seconds.
+const DAY: i64 = 24 * 60 * 60;
 
 #[derive(Clone)]
 pub(super) struct Key {
@@ -21,7 +26,9 @@ pub(super) struct Key {
     pub(super) state: State,
     pub(super) description: String,
     pub(super) tags: BTreeMap<String, String>,
-    pub(super) policy: KeyPolicy,
+    pub(super) policy: Policy,
+    /// By id.
+    pub(super) grants: BTreeMap<String, Grant>,
     /// None until it is imported, and again when what was imported is deleted or expires.
     material: Option<Material>,
     /// The public key of the first material imported: no other is taken any more.
@@ -30,8 +37,8 @@ pub(super) struct Key {
     expires: Option<i64>,
     created: i64,
     region: String,
-    /// The Region that it was replicated from.
-    replica_of: Option<String>,
+    /// Of a multi-Region key.
+    family: Option<Arc<Family>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -52,6 +59,10 @@ pub(super) enum State {
     Enabled,
     Disabled,
     PendingImport,
+    /// Waits for the deletion of its replicas, and so many days more.
+    PendingReplicaDeletion {
+        days: i64,
+    },
     /// `at` is in seconds since 1970.
     PendingDeletion {
         at: i64,
@@ -73,6 +84,7 @@ impl Key {
 
     fn without_material(id: String, region: &str, spec: Spec, usage: Usage, origin: Origin, now: i64) -> Self {
         let arn = arn(region, &id);
+        let family = is_multi_region(&id).then(|| Arc::new(Family::new(region)));
         Self {
             id,
             arn,
@@ -82,39 +94,62 @@ impl Key {
             state: State::Enabled,
             description: String::new(),
             tags: BTreeMap::new(),
-            policy: KeyPolicy::default(),
+            policy: Policy::default(),
+            grants: BTreeMap::new(),
             material: None,
             imported: None,
             expires: None,
             created: now,
             region: region.to_owned(),
-            replica_of: None,
+            family,
         }
     }
 
-    /// A replica in another Region: the same id and key material, everything else its own.
+    /// A replica in another Region: the same id and key material, everything else its own. Imported material does not
+    /// come along; it is imported into the replica, too.
     pub(super) fn replica(&self, region: &str, now: i64) -> Self {
+        let is_imported = self.origin == Origin::External;
         Self {
             arn: arn(region, &self.id),
-            state: State::Enabled,
+            state: if is_imported { State::PendingImport } else { State::Enabled },
+            material: if is_imported { None } else { self.material.clone() },
+            expires: None,
             description: String::new(),
             tags: BTreeMap::new(),
-            policy: KeyPolicy::default(),
+            policy: Policy::default(),
+            grants: BTreeMap::new(),
             created: now,
             region: region.to_owned(),
-            replica_of: Some(self.replica_of.clone().unwrap_or_else(|| self.region.clone())),
             ..self.clone()
         }
     }
 
+    /// Tells the other keys of the family that it is there.
+    pub(super) fn announce(&self) {
+        let deletion = if let State::PendingDeletion { at } = self.state { Some(at) } else { None };
+        if let Some(family) = &self.family {
+            family.set(&self.region, deletion);
+        }
+    }
+
+    /// Whether it is a multi-Region key that may have replicas.
+    pub(super) fn is_primary(&self) -> bool {
+        self.family.as_ref().is_some_and(|family| family.primary() == self.region)
+    }
+
     pub(super) fn is_multi_region(&self) -> bool {
-        self.id.starts_with("mrk-")
+        self.family.is_some()
     }
 
     /// The key material, where the state of the key lets it be used.
     pub(super) fn usable_material(&self) -> Result<&Material, Refusal> {
         self.check_enabled()?;
         self.material.as_ref().ok_or_else(|| self.invalid_state("is pending import"))
+    }
+
+    /// The Region of the primary key, of a multi-Region key.
+    pub(super) fn primary_region(&self) -> Option<&str> {
+        self.family.as_ref().map(|family| family.primary())
     }
 
     /// What KMS requires of a key before it is used.
@@ -137,7 +172,9 @@ impl Key {
 
     pub(super) fn check_not_pending_deletion(&self) -> Result<(), Refusal> {
         match self.state {
-            State::PendingDeletion { .. } => Err(self.invalid_state("is pending deletion")),
+            State::PendingDeletion { .. } | State::PendingReplicaDeletion { .. } => {
+                Err(self.invalid_state("is pending deletion"))
+            }
             _ => Ok(()),
         }
     }
@@ -148,12 +185,52 @@ impl Key {
 
     /// Whether its waiting period is over. KMS then knows it no longer.
     pub(super) fn is_deleted(&self, now: i64) -> bool {
-        matches!(self.state, State::PendingDeletion { at } if at <= now)
+        self.deletion(now).is_some_and(|at| at <= now)
+    }
+
+    /// When it is to be deleted, if that is known.
+    fn deletion(&self, now: i64) -> Option<i64> {
+        match (self.state, &self.family) {
+            (State::PendingDeletion { at }, _) => Some(at),
+            (State::PendingReplicaDeletion { days }, Some(family)) => {
+                Some(family.last_deletion(now)?.saturating_add(days * DAY))
+            }
+            _ => None,
+        }
+    }
+
+    /// Starts the waiting period before its deletion. That of a primary key starts when its replicas are deleted.
+    pub(super) fn schedule_deletion(&mut self, days: i64, now: i64) {
+        let has_replicas =
+            self.is_primary() && self.family.as_ref().is_some_and(|family| !family.replicas(now).is_empty());
+        self.state = if has_replicas {
+            State::PendingReplicaDeletion { days }
+        } else {
+            State::PendingDeletion { at: now.saturating_add(days * DAY) }
+        };
+        self.announce();
     }
 
     /// Ends the waiting period before a deletion. The key is disabled then, as KMS leaves it.
     pub(super) fn cancel_deletion(&mut self) {
         self.state = if self.material.is_some() { State::Disabled } else { State::PendingImport };
+        self.announce();
+    }
+
+    /// Whether time has brought something about that [`settle`](Self::settle) does.
+    pub(super) fn is_due(&self, now: i64) -> bool {
+        self.expires.is_some_and(|at| at <= now)
+            || matches!(self.state, State::PendingReplicaDeletion { .. }) && self.deletion(now).is_some()
+    }
+
+    /// Deletes imported material that has expired, and starts the waiting period once all replicas are deleted.
+    pub(super) fn settle(&mut self, now: i64) {
+        if self.expires.is_some_and(|at| at <= now) {
+            self.delete_imported_material();
+        }
+        if let Some(at) = self.deletion(now) {
+            self.state = State::PendingDeletion { at };
+        }
     }
 
     /// Takes imported key material, unless it is other than that of the first import.
@@ -182,11 +259,6 @@ impl Key {
         }
     }
 
-    /// Whether imported material is to be deleted.
-    pub(super) fn has_expired(&self, now: i64) -> bool {
-        self.expires.is_some_and(|at| at <= now)
-    }
-
     pub(super) fn signing_algorithms(&self) -> &'static [&'static str] {
         match self.usage {
             Usage::SignVerify => self.spec.signing_algorithms(),
@@ -195,13 +267,17 @@ impl Key {
     }
 }
 
+fn is_multi_region(id: &str) -> bool {
+    id.starts_with("mrk-")
+}
+
 pub(super) fn arn(region: &str, id: &str) -> String {
-    arn_of(region, &format!("key/{id}"))
+    arn_of(region, FakeKms::ACCOUNT, &format!("key/{id}"))
 }
 
 /// The ARN of `key/…` or `alias/…`.
-pub(super) fn arn_of(region: &str, resource: &str) -> String {
-    format!("arn:aws:kms:{region}:{}:{resource}", FakeKms::ACCOUNT)
+pub(super) fn arn_of(region: &str, account: &str, resource: &str) -> String {
+    format!("arn:aws:kms:{region}:{account}:{resource}")
 }
 
 impl Usage {
@@ -229,6 +305,7 @@ impl State {
             Self::Enabled => "Enabled",
             Self::Disabled => "Disabled",
             Self::PendingImport => "PendingImport",
+            Self::PendingReplicaDeletion { .. } => "PendingReplicaDeletion",
             Self::PendingDeletion { .. } => "PendingDeletion",
         }
     }

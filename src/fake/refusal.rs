@@ -24,6 +24,26 @@ impl Refusal {
         Self::new("NotFoundException", message)
     }
 
+    /// In the words of IAM.
+    pub(super) fn access_denied(user: &str, action: &str, resource: &str, why: &str) -> Self {
+        let message = format!("User: {user} is not authorized to perform: {action} on resource: {resource} {why}");
+        Self::new("AccessDeniedException", message)
+    }
+
+    /// To other accounts KMS does not tell whether there is such a key.
+    pub(super) fn not_shared(user: &str, action: &str, resource: &str) -> Self {
+        let why = "because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access";
+        Self::access_denied(user, action, resource, why)
+    }
+
+    pub(super) fn dry_run() -> Self {
+        Self::new("DryRunOperationException", "The request would have succeeded, but the DryRun option is set.")
+    }
+
+    pub(super) fn grant_token() -> Self {
+        Self::new("InvalidGrantTokenException", "The grant token is not that of a grant of this account and Region.")
+    }
+
     pub(super) fn serialization(message: impl Into<String>) -> Self {
         Self::new("SerializationException", message)
     }

@@ -11,6 +11,7 @@ use std::{
 pub(super) use self::lookup::Lookup;
 use self::lookup::Target;
 use super::{
+    FakeKms,
     key::{self, Key},
     refusal::Refusal,
 };
@@ -30,7 +31,14 @@ struct Tables {
     aliases: BTreeMap<String, Alias>,
     /// From key id to the names of its aliases.
     names: HashMap<String, BTreeSet<String>>,
+    /// From grant token to key id and grant id.
+    grant_tokens: HashMap<String, (String, String)>,
+    /// Key ids and names of aliases that so many more requests do not find.
+    unseen: Unseen,
 }
+
+#[derive(Default)]
+struct Unseen(HashMap<String, usize>);
 
 #[derive(Clone)]
 pub(super) struct Alias {
@@ -53,31 +61,47 @@ impl Store {
     pub(super) fn key(&self, text: &str, lookup: Lookup<'_>, now: i64) -> Result<Arc<Key>, Refusal> {
         let target = lookup.target(text, &self.region)?;
         let mut tables = self.lock();
+        if !lookup.sees_all && tables.hides(&target) {
+            return Err(self.not_found(&target));
+        }
         tables.find(&target, now).map(|key| Arc::clone(key)).ok_or_else(|| self.not_found(&target))
     }
 
-    /// Changes the key that a `KeyId` names, unless `change` refuses.
+    /// Changes the key of this id, unless `change` refuses.
     pub(super) fn change<T>(
         &self,
-        text: &str,
-        lookup: Lookup<'_>,
+        id: &str,
         now: i64,
         change: impl FnOnce(&mut Key) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        let target = lookup.target(text, &self.region)?;
-        let mut tables = self.lock();
-        change(Arc::make_mut(tables.find(&target, now).ok_or_else(|| self.not_found(&target))?))
+        let target = Target::Key(id.to_owned());
+        change(Arc::make_mut(self.lock().find(&target, now).ok_or_else(|| self.not_found(&target))?))
     }
 
     pub(super) fn insert(&self, key: Key) {
         self.lock().keys.insert(key.id.clone(), Arc::new(key));
     }
 
+    /// Puts a replica in, unless the Region has one.
+    pub(super) fn insert_replica(&self, key: Key, now: i64) -> Result<Arc<Key>, Refusal> {
+        let mut tables = self.lock();
+        if tables.keys.get(&key.id).is_some_and(|key| !key.is_deleted(now)) {
+            return Err(Refusal::new("AlreadyExistsException", format!("{} already exists.", key.arn)));
+        }
+        key.announce();
+        let key = Arc::new(key);
+        for name in tables.names.remove(&key.id).unwrap_or_default() {
+            tables.aliases.remove(&name);
+        }
+        tables.keys.insert(key.id.clone(), Arc::clone(&key));
+        Ok(key)
+    }
+
     /// Up to `count` keys in the order of their ids, from behind that of `after`.
     pub(super) fn keys(&self, after: Option<&str>, count: usize, now: i64) -> Vec<Arc<Key>> {
-        let tables = self.lock();
+        let tables = &mut *self.lock();
         let keys = tables.keys.range::<str, _>(behind(after)).map(|(_, key)| key);
-        keys.filter(|key| !key.is_deleted(now)).take(count).cloned().collect()
+        keys.filter(|key| !key.is_deleted(now) && !tables.unseen.hides(&key.id)).take(count).cloned().collect()
     }
 
     /// Up to `count` aliases, of one key or of all, in the order of their names, from behind that of `after`.
@@ -88,20 +112,19 @@ impl Store {
         count: usize,
         now: i64,
     ) -> Vec<(String, Alias)> {
-        let tables = self.lock();
-        let is_alive = |alias: &Alias| tables.keys.get(&alias.key_id).is_some_and(|key| !key.is_deleted(now));
-        match key {
+        let Tables { keys, aliases, names, unseen, .. } = &mut *self.lock();
+        let mut is_seen = |name: &str, alias: &Alias| {
+            keys.get(&alias.key_id).is_some_and(|key| !key.is_deleted(now)) && !unseen.hides(name)
+        };
+        let found: Box<dyn Iterator<Item = (&String, &Alias)>> = match key {
             Some(key) => {
-                let names =
-                    tables.names.get(&key.id).into_iter().flat_map(|names| names.range::<str, _>(behind(after)));
-                let aliases = names.filter_map(|name| Some((name.clone(), tables.aliases.get(name)?.clone())));
-                aliases.take(count).collect()
+                let names = names.get(&key.id).into_iter().flat_map(|names| names.range::<str, _>(behind(after)));
+                Box::new(names.filter_map(|name| aliases.get_key_value(name)))
             }
-            None => {
-                let aliases = tables.aliases.range::<str, _>(behind(after)).filter(|(_, alias)| is_alive(alias));
-                aliases.take(count).map(|(name, alias)| (name.clone(), alias.clone())).collect()
-            }
-        }
+            None => Box::new(aliases.range::<str, _>(behind(after))),
+        };
+        let seen = found.filter(|(name, alias)| is_seen(name, alias));
+        seen.take(count).map(|(name, alias)| (name.clone(), alias.clone())).collect()
     }
 
     /// Makes an alias, which must not exist.
@@ -141,11 +164,42 @@ impl Store {
 
     /// The key that an alias points at.
     pub(super) fn alias_target(&self, name: &str, now: i64) -> Result<Arc<Key>, Refusal> {
-        self.lock().alias(name, now).cloned().ok_or_else(|| self.alias_not_found(name))
+        let mut tables = self.lock();
+        if tables.unseen.hides(name) {
+            return Err(self.alias_not_found(name));
+        }
+        tables.alias(name, now).cloned().ok_or_else(|| self.alias_not_found(name))
     }
 
     pub(super) fn delete_alias(&self, name: &str) {
         self.lock().remove_alias(name);
+    }
+
+    /// The names of a key's aliases.
+    pub(super) fn alias_names(&self, key: &Key) -> Vec<String> {
+        self.lock().names.get(&key.id).into_iter().flatten().cloned().collect()
+    }
+
+    pub(super) fn add_grant_token(&self, token: &str, key_id: &str, grant_id: &str) {
+        self.lock().grant_tokens.insert(token.to_owned(), (key_id.to_owned(), grant_id.to_owned()));
+    }
+
+    pub(super) fn drop_grant_tokens(&self, grant_id: &str) {
+        self.lock().grant_tokens.retain(|_, (_, id)| id != grant_id);
+    }
+
+    /// The grant of a token: its key and id.
+    pub(super) fn grant_of_token(&self, token: &str, now: i64) -> Option<(Arc<Key>, String)> {
+        let mut tables = self.lock();
+        let (key_id, grant_id) = tables.grant_tokens.get(token)?.clone();
+        Some((Arc::clone(tables.find(&Target::Key(key_id), now)?), grant_id))
+    }
+
+    /// Lets so many requests that name a key or an alias not find it.
+    pub(super) fn hide(&self, name: Option<&str>, requests: usize) {
+        if let (Some(name), 1..) = (name, requests) {
+            self.lock().unseen.0.insert(name.to_owned(), requests);
+        }
     }
 
     pub(super) fn key_count(&self) -> usize {
@@ -157,7 +211,7 @@ impl Store {
     }
 
     pub(super) fn alias_arn(&self, name: &str) -> String {
-        key::arn_of(&self.region, name)
+        key::arn_of(&self.region, FakeKms::ACCOUNT, name)
     }
 
     fn lock(&self) -> MutexGuard<'_, Tables> {
@@ -176,16 +230,37 @@ impl Store {
     }
 }
 
+impl Unseen {
+    /// Whether this is hidden from one more request.
+    fn hides(&mut self, name: &str) -> bool {
+        let Some(left) = self.0.get_mut(name) else { return false };
+        *left -= 1;
+        if *left == 0 {
+            self.0.remove(name);
+        }
+        true
+    }
+}
+
 impl Tables {
-    /// A deleted key takes its aliases along; imported material that has expired goes.
+    fn hides(&mut self, target: &Target) -> bool {
+        match target {
+            Target::Key(id) => self.unseen.hides(id),
+            Target::Alias(name) => {
+                self.unseen.hides(name) || self.aliases.get(name).is_some_and(|alias| self.unseen.hides(&alias.key_id))
+            }
+        }
+    }
+
+    /// A deleted key takes its aliases along.
     fn find(&mut self, target: &Target, now: i64) -> Option<&mut Arc<Key>> {
         let id = match target {
             Target::Key(id) => id,
             Target::Alias(name) => &self.aliases.get(name)?.key_id,
         };
         let key = self.keys.get_mut(id).filter(|key| !key.is_deleted(now))?;
-        if key.has_expired(now) {
-            Arc::make_mut(key).delete_imported_material();
+        if key.is_due(now) {
+            Arc::make_mut(key).settle(now);
         }
         Some(key)
     }

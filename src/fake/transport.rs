@@ -24,11 +24,11 @@ use super::{
     fault::{Broken, Effect},
 };
 
-pub(super) fn client(kms: FakeKms) -> Client {
+pub(super) fn client(kms: FakeKms, access_key_id: &str, secret: &str) -> Client {
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(kms.region().to_owned()))
-        .credentials_provider(Credentials::new("fake", "fake", None, None, "FakeKms"))
+        .credentials_provider(Credentials::new(access_key_id, secret, None, None, "FakeKms"))
         .sleep_impl(TokioSleep)
         // It measures how fast a body is read. Here none is: the whole request arrives at once, and only replies stall.
         .stalled_stream_protection(StalledStreamProtectionConfig::enabled().upload_enabled(false).build())
@@ -96,14 +96,15 @@ impl Connector {
             .map_err(|error| ConnectorError::user(error.into()))?
             .map(|body| Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
 
-        let fault = self.kms.0.faults.take(exchange::operation(&request));
+        let kms = self.kms.addressed_by(&request);
+        let fault = kms.0.faults.take(exchange::operation(&request));
         let (broken, spoilt) = match fault {
             Some(Effect::Connection(Broken::Refused)) => return Err(io_error(io::ErrorKind::ConnectionRefused)),
             Some(Effect::Connection(broken)) => (Some(broken), None),
             Some(Effect::Response(spoilt)) => (None, Some(spoilt)),
             None => (None, None),
         };
-        let reply = exchange::respond(&self.kms, &request, spoilt);
+        let reply = exchange::respond(&kms, &request, spoilt);
         match broken {
             Some(Broken::Stalled) => pending().await,
             Some(Broken::Reset | Broken::Refused) => Err(io_error(io::ErrorKind::ConnectionReset)),

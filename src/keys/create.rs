@@ -2,7 +2,7 @@
 
 use aws_sdk_kms::types::{OriginType, Tag};
 
-use super::{KeyInfo, Keys, NewKey, new_key::alias_name};
+use super::{KeyInfo, Keys, NewKey, new_key::alias_name, visible::Early};
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
     key_ref::KeyRef,
@@ -15,7 +15,7 @@ impl Keys {
     /// Makes a key, waits until it can be used, and gives it its alias.
     ///
     /// If a step fails after the key was made, its deletion is scheduled, in seven days; where that is refused, it is disabled. The
-    /// error says what became of it.
+    /// error says what became of it. A future that is dropped half-way may leave a key without an alias.
     ///
     /// Needs `kms:CreateKey` and `kms:DescribeKey`, of a key that can sign also `kms:GetPublicKey`; with an alias
     /// `kms:CreateAlias` on alias and key, with tags `kms:TagResource`.
@@ -36,7 +36,7 @@ impl Keys {
         let mut info = self.create_bare(new, OriginType::AwsKms).await?;
         match self.complete(&mut info, new).await {
             Ok(()) => Ok(info),
-            Err(error) => Err(self.retire(&info.reference(), error).await),
+            Err(error) => Err(self.retire(&info.reference(), Early::of(new), error).await),
         }
     }
 
@@ -81,16 +81,16 @@ impl Keys {
 
     /// Waits until a new key can be used, and gives it its alias.
     pub(super) async fn complete(&self, info: &mut KeyInfo, new: &NewKey) -> Result<()> {
-        let key = info.reference();
+        let (key, early) = (info.reference(), Early::of(new));
         if info.is_for_signing() {
-            let public = self.when_visible(|| self.public_key(&key)).await?;
+            let public = self.when_spread(early, || self.public_key(&key)).await?;
             info.learn(public);
         } else {
-            self.when_visible(|| self.client.describe_key(&key)).await?;
+            self.when_spread(early, || self.client.describe_key(&key)).await?;
         }
         if let Some(alias) = &new.alias {
             let alias = alias_name(alias)?;
-            self.when_visible(|| self.create_alias(alias.as_str(), &key)).await?;
+            self.when_spread(early, || self.create_alias(alias.as_str(), &key)).await?;
             info.aliases.push(alias);
         }
         Ok(())
@@ -109,12 +109,12 @@ impl Keys {
     }
 
     /// Puts a new key that nobody will use out of use, and says so in the error that was the reason.
-    pub(super) async fn retire(&self, key: &KeyRef, reason: Error) -> Error {
+    pub(super) async fn retire(&self, key: &KeyRef, early: Early, reason: Error) -> Error {
         let retired = async || {
             if self.when_visible(|| self.client.schedule_key_deletion(key, SHORTEST_WAIT_DAYS)).await.is_ok() {
                 return "is scheduled for deletion in 7 days";
             }
-            match self.when_visible(|| self.client.disable_key(key)).await {
+            match self.when_spread(early, || self.client.disable_key(key)).await {
                 Ok(()) => "was disabled, since its deletion could not be scheduled; have it deleted",
                 Err(_) => "is left behind without an alias, since it could not be disabled or deleted; have it deleted",
             }

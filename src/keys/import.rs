@@ -2,7 +2,7 @@
 
 use aws_sdk_kms::types::{KeySpec, OriginType};
 
-use super::{KeyInfo, Keys, NewKey, Secret, wrap};
+use super::{KeyInfo, Keys, NewKey, Secret, visible::Early, wrap};
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
     key_ref::KeyRef,
@@ -48,18 +48,18 @@ impl Keys {
         let mut info = self.create_bare(&new, OriginType::External).await?;
         let key = info.reference();
         let imported = async {
-            self.send_material(&key, &secret).await?;
+            self.send_material(&key, Early::of(&new), &secret).await?;
             self.complete(&mut info, &new).await
         };
         match imported.await {
             Ok(()) => Ok(info),
-            Err(error) => Err(self.retire(&key, error).await),
+            Err(error) => Err(self.retire(&key, Early::of(&new), error).await),
         }
     }
 
     /// Sends the secret as the material of a key that waits for it, and proves that it has arrived.
-    pub(super) async fn send_material(&self, key: &KeyRef, secret: &Secret) -> Result<()> {
-        let parameters = self.when_visible(|| self.client.get_parameters_for_import(key)).await?;
+    pub(super) async fn send_material(&self, key: &KeyRef, early: Early, secret: &Secret) -> Result<()> {
+        let parameters = self.when_spread(early, || self.client.get_parameters_for_import(key)).await?;
         let missing = |field: &str| {
             let message = format!("the answer has no {field}");
             Error::new(ErrorKind::InvalidResponse, Operation::GetParametersForImport, message).with_key(key.as_ref())
@@ -70,12 +70,13 @@ impl Keys {
             let pkcs8 = secret.to_pkcs8_der()?;
             wrap::wrap(pkcs8.as_bytes(), wrapping_key.as_ref()).map_err(|error| error.with_key(key.as_ref()))?
         };
-        self.client.import_key_material(key, token, &wrapped).await?;
-        self.prove_material(key, secret).await
+        self.when_spread(early, || self.client.import_key_material(key, token, &wrapped)).await?;
+        self.prove_material(key, early.with_material(), secret).await
     }
 
-    async fn prove_material(&self, key: &KeyRef, secret: &Secret) -> Result<()> {
-        let found = self.when_usable(|| self.public_key(key)).await?.public_key.map(|public_key| public_key.address());
+    async fn prove_material(&self, key: &KeyRef, early: Early, secret: &Secret) -> Result<()> {
+        let found =
+            self.when_spread(early, || self.public_key(key)).await?.public_key.map(|public_key| public_key.address());
         if found == Some(secret.address()) {
             return Ok(());
         }

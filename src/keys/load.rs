@@ -10,7 +10,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{Filter, KeyInfo, KeyRecord, Keys, Listed, Skipped};
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{ErrorKind, Result},
     key_ref::KeyRef,
     signer::KmsSigner,
 };
@@ -187,12 +187,9 @@ impl Signers {
     pub fn into_wallet(self) -> Result<alloy_network::EthereumWallet> {
         let mut signers = self.signers.into_iter();
         let first = signers.next().ok_or_else(|| {
-            Error::new(
-                ErrorKind::KeyNotFound,
-                crate::error::Operation::Connect,
-                "no key was loaded, so there is no wallet",
-            )
-            .with_remedy("check the selection, and the reasons for which keys were skipped")
+            use crate::error::{Error, Operation};
+            Error::new(ErrorKind::KeyNotFound, Operation::Connect, "no key was loaded, so there is no wallet")
+                .with_remedy("check the selection, and the reasons for which keys were skipped")
         })?;
         let mut wallet = alloy_network::EthereumWallet::from(first);
         for signer in signers {

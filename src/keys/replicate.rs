@@ -2,7 +2,7 @@
 
 use aws_sdk_kms::types::KeyState;
 
-use super::{KeyInfo, Keys, NewKey, Secret, create::tags, new_key::alias_name};
+use super::{KeyInfo, Keys, NewKey, Secret, create::tags, new_key::alias_name, visible::Early};
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
     key_ref::KeyRef,
@@ -118,7 +118,7 @@ impl Keys {
         let there = Self { client: self.client.for_region(&region), ..self.clone() };
         let mut replica = self.make_replica(&there, &key, &region, &own).await?;
         if let Some(secret) = secret.filter(|_| replica.state() != &KeyState::Enabled) {
-            there.send_material(&replica.reference(), &secret).await?;
+            there.send_material(&replica.reference(), Early::of(&own), &secret).await?;
         }
         there.finish_replica(&mut replica, &own).await?;
         Ok(replica)
@@ -138,16 +138,14 @@ impl Keys {
             })
             .await;
         let reference: KeyRef = key.in_region(Some(region)).parse()?;
-        match made {
-            Ok(metadata) => {
-                let mut info = KeyInfo::of_metadata(metadata)?;
-                info.tags = Some(own.tags.clone());
-                there.when_created(&reference).await?;
-                Ok(info)
-            }
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => there.when_created(&reference).await,
-            Err(error) => Err(error),
-        }
+        let is_new = match made {
+            Ok(_) => true,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
+            Err(error) => return Err(error),
+        };
+        let mut info = there.when_created(&reference).await?;
+        info.tags = is_new.then(|| own.tags.clone());
+        Ok(info)
     }
 
     /// Waits until a replica appears and is no longer being created.
@@ -164,14 +162,14 @@ impl Keys {
     }
 
     async fn finish_replica(&self, info: &mut KeyInfo, own: &NewKey) -> Result<()> {
-        let key = info.reference();
+        let (key, early) = (info.reference(), Early::of(own));
         let alias = own.alias.as_deref().map(alias_name).transpose()?;
         if info.is_for_signing() {
-            let public = self.when_usable(|| self.public_key(&key)).await?;
+            let public = self.when_spread(early, || self.public_key(&key)).await?;
             info.learn(public);
         }
         if let Some(alias) = alias {
-            self.when_visible(|| self.create_alias(alias.as_str(), &key)).await?;
+            self.when_spread(early, || self.create_alias(alias.as_str(), &key)).await?;
             info.aliases.push(alias);
         }
         Ok(())

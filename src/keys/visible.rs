@@ -3,35 +3,60 @@
 use core::{future::Future, time::Duration};
 use std::time::Instant;
 
-use super::Keys;
+use super::{Keys, NewKey};
 use crate::error::{ErrorKind, Result};
 
 /// AWS: "typically less than a few seconds, but might take several minutes in some cases".
 pub(super) const VISIBLE_WITHIN: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Of the time that a key may take to appear, the part in which a denial may mean that its tags have not been seen yet.
+const TAGS_SHARE: u32 = 6;
+
+/// What of a new key may not have spread yet.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Early {
+    /// Its tags, which a policy may ask for.
+    tags: bool,
+    /// Its imported material.
+    material: bool,
+}
+
+impl Early {
+    pub(super) fn of(new: &NewKey) -> Self {
+        Self { tags: !new.tags.is_empty(), material: false }
+    }
+
+    pub(super) fn with_material(self) -> Self {
+        Self { material: true, ..self }
+    }
+
+    fn explains(self, kind: ErrorKind, waited: Duration, limit: Duration) -> bool {
+        match kind {
+            ErrorKind::KeyNotFound => waited < limit,
+            ErrorKind::KeyUnusable => self.material && waited < limit,
+            ErrorKind::AccessDenied => self.tags && waited < limit / TAGS_SHARE,
+            _ => false,
+        }
+    }
+}
 
 impl Keys {
-    /// Asks until the key is found, or for as long as new keys may take to appear.
+    /// Asks until the key is found, or for as long as a new one may take to appear.
     pub(super) async fn when_visible<T, F: Future<Output = Result<T>>>(&self, ask: impl Fn() -> F) -> Result<T> {
-        self.ask_while(|kind| kind == ErrorKind::KeyNotFound, ask).await
+        self.when_spread(Early::default(), ask).await
     }
 
-    /// Asks until the key is found and has its material, too.
-    pub(super) async fn when_usable<T, F: Future<Output = Result<T>>>(&self, ask: impl Fn() -> F) -> Result<T> {
-        self.ask_while(|kind| matches!(kind, ErrorKind::KeyNotFound | ErrorKind::KeyUnusable), ask).await
-    }
-
-    async fn ask_while<T, F: Future<Output = Result<T>>>(
-        &self,
-        is_early: impl Fn(ErrorKind) -> bool,
-        ask: impl Fn() -> F,
-    ) -> Result<T> {
+    /// Asks until nothing is early any more.
+    pub(super) async fn when_spread<T, F>(&self, early: Early, ask: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
         let started = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
             match ask().await {
-                Err(error) if is_early(error.kind()) && started.elapsed() + pause < self.visible_within => {}
+                Err(error) if early.explains(error.kind(), started.elapsed() + pause, self.visible_within) => {}
                 result => return result,
             }
             self.client.pause(pause).await?;

@@ -11,8 +11,17 @@ use kms_signer::{KmsSigner, fake::FakeKms};
 
 use crate::serve;
 
-const ALL: [&str; 8] =
-    ["quickstart", "address", "send_transaction", "sign_typed_data", "validator", "metrics", "soak", "fake_kms_server"];
+const ALL: [&str; 9] = [
+    "quickstart",
+    "address",
+    "send_transaction",
+    "sign_typed_data",
+    "validator",
+    "metrics",
+    "soak",
+    "wallets",
+    "fake_kms_server",
+];
 
 fn path(example: &str) -> PathBuf {
     let deps = std::env::current_exe().unwrap();

@@ -1,7 +1,11 @@
 //! FakeKms as key management needs it: lists, imports, replicas, permissions. All through the SDK client.
 
+mod access;
+mod faults;
+mod grants;
 mod import;
 mod list;
+mod replicas;
 
 use aws_sdk_kms::error::ProvideErrorMetadata;
 use kms_signer::aws_sdk_kms;

@@ -12,6 +12,7 @@ mod fake_keys;
 mod faults;
 mod features;
 mod iam;
+mod keys;
 mod layering;
 mod life;
 mod limits;
@@ -26,6 +27,7 @@ mod sockets;
 mod transactions;
 mod validator;
 mod wallets;
+mod wallets_example;
 
 use std::net::{Ipv4Addr, SocketAddr};
 

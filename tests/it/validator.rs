@@ -302,6 +302,9 @@ fn killed_half_way_and_given_another_history_no_index_has_two_roots() {
             serde_json::from_str::<Value>(line).unwrap()["value"]["checkpoint"]["index"].as_u64().unwrap() as u32
         })
         .collect();
+    // What KMS was asked was in the journal before.
+    let journalled: BTreeSet<B256> = bound.iter().map(|index| History::First.digest(*index)).collect();
+    assert!(validator.digests().into_keys().all(|digest| journalled.contains(&digest)));
     let (refused, _) = validator.refuses(History::Other.lines(0..1_000));
     assert_eq!(refused.len(), bound.len());
     let (refused, _) = validator.refuses(History::First.lines(0..1_000));

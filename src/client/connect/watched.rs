@@ -3,7 +3,7 @@
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::Instant,
+    time::{Instant, SystemTime},
 };
 
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, error::CredentialsError, future};
@@ -24,16 +24,31 @@ impl Watched {
     }
 
     async fn load(&self) -> Result<aws_credential_types::Credentials, CredentialsError> {
-        let started = Instant::now();
+        let mut report =
+            Report { observer: &*self.observer, started: Instant::now(), outcome: Outcome::Cancelled, expires: None };
         let loaded = self.source.provide_credentials().await;
-        let (outcome, expires) = match &loaded {
+        (report.outcome, report.expires) = match &loaded {
             Ok(credentials) => (Outcome::Success, credentials.expiry()),
             Err(error) => (Outcome::Failure(classify::credentials_kind(error)), None),
         };
-        let event = Event::Credentials(CredentialsEvent { latency: started.elapsed(), expires, outcome });
+        loaded
+    }
+}
+
+/// Tells the observer how the loading ended, and that it did where nobody waited any longer.
+struct Report<'a> {
+    observer: &'a dyn Observer,
+    started: Instant,
+    outcome: Outcome,
+    expires: Option<SystemTime>,
+}
+
+impl Drop for Report<'_> {
+    fn drop(&mut self) {
+        let (latency, expires, outcome) = (self.started.elapsed(), self.expires, self.outcome);
+        let event = Event::Credentials(CredentialsEvent { latency, expires, outcome });
         // A signature is not held up because somebody cannot count.
         let _ = catch_unwind(AssertUnwindSafe(|| self.observer.observe(&event)));
-        loaded
     }
 }
 

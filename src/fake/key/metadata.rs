@@ -23,8 +23,7 @@ impl Key {
     }
 
     /// `KeyMetadata`, as `CreateKey` and `DescribeKey` answer it.
-    pub(in crate::fake) fn metadata(&self) -> Value {
-        let multi_region = self.is_multi_region();
+    pub(in crate::fake) fn metadata(&self, now: i64) -> Value {
         let mut fields = self.abilities();
         merge(
             &mut fields,
@@ -37,18 +36,19 @@ impl Key {
                 "KeyId": self.id,
                 "KeyManager": "CUSTOMER",
                 "KeyState": self.state.name(),
-                "MultiRegion": multi_region,
+                "MultiRegion": self.is_multi_region(),
                 "Origin": self.origin.name(),
             }),
         );
-        if multi_region {
-            let primary = self.replica_of.as_ref().unwrap_or(&self.region);
+        if let Some(family) = &self.family {
+            let of = |region: &str| json!({ "Arn": arn(region, &self.id), "Region": region });
+            let replicas: Vec<Value> = family.replicas(now).iter().map(|region| of(region)).collect();
             merge(
                 &mut fields,
                 json!({ "MultiRegionConfiguration": {
-                    "MultiRegionKeyType": if self.replica_of.is_some() { "REPLICA" } else { "PRIMARY" },
-                    "PrimaryKey": { "Arn": arn(primary, &self.id), "Region": primary },
-                    "ReplicaKeys": [],
+                    "MultiRegionKeyType": if self.is_primary() { "PRIMARY" } else { "REPLICA" },
+                    "PrimaryKey": of(family.primary()),
+                    "ReplicaKeys": replicas,
                 }}),
             );
         }
@@ -61,8 +61,12 @@ impl Key {
                 },
             );
         }
-        if let State::PendingDeletion { at } = self.state {
-            merge(&mut fields, json!({ "DeletionDate": at }));
+        match self.state {
+            State::PendingDeletion { at } => merge(&mut fields, json!({ "DeletionDate": at })),
+            State::PendingReplicaDeletion { days } => {
+                merge(&mut fields, json!({ "PendingDeletionWindowInDays": days }));
+            }
+            _ => {}
         }
         fields
     }

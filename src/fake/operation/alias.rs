@@ -18,19 +18,23 @@ pub(super) fn create(call: &Call<'_>) -> Result<Value, Refusal> {
 
 pub(super) fn update(call: &Call<'_>) -> Result<Value, Refusal> {
     let (name, key) = (name(call)?, target(call)?);
+    call.check_key(&*call.store.alias_target(name, call.now)?)?;
     call.store.update_alias(name, &key, call.now)?;
     Ok(Value::Null)
 }
 
 pub(super) fn delete(call: &Call<'_>) -> Result<Value, Refusal> {
     let name = name(call)?;
-    call.store.alias_target(name, call.now)?;
+    call.check_key(&*call.store.alias_target(name, call.now)?)?;
     call.store.delete_alias(name);
     Ok(Value::Null)
 }
 
+/// The name of the alias. Only IAM policies say what may be done to it; to its keys key policies do, too.
 fn name<'a>(call: &'a Call<'_>) -> Result<&'a str, Refusal> {
-    check_alias_name(call.input.required_text("AliasName", ALIAS_NAME_MAX)?)
+    let name = check_alias_name(call.input.required_text("AliasName", ALIAS_NAME_MAX)?)?;
+    call.check_identity(&call.action(), &call.store.alias_arn(name))?;
+    Ok(name)
 }
 
 fn target(call: &Call<'_>) -> Result<Arc<Key>, Refusal> {

@@ -1,10 +1,13 @@
 //! `CreateKey` and `UpdateKeyDescription`.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{Call, policy, tags};
 use crate::fake::{
     key::{Key, Origin, Spec, Usage},
+    policy::Policy,
     random,
     refusal::Refusal,
 };
@@ -42,8 +45,12 @@ pub(super) fn create_key(call: &Call<'_>) -> Result<Value, Refusal> {
     let (spec, usage) = kind(spec, input.choice("KeyUsage", KEY_USAGES)?)?;
     let description = description(call)?;
     let origin = origin(call, spec)?;
-    let policy = policy::read(call)?.unwrap_or_default();
+    let policy = policy::read(call)?;
     let tags = tags::read(input)?;
+    call.check_identity("kms:CreateKey", "*")?;
+    if call.is_of_another_account() {
+        return Err(Refusal::unsupported("FakeKms keeps the keys of one account."));
+    }
 
     let id = random::key_id(input.flag("MultiRegion")?)?;
     let region = call.store.region();
@@ -52,10 +59,28 @@ pub(super) fn create_key(call: &Call<'_>) -> Result<Value, Refusal> {
         Origin::External => Key::pending_import(id, region, spec, usage, call.now),
     };
     description.clone_into(&mut key.description);
-    (key.tags, key.policy) = (tags, policy);
-    let answer = json!({ "KeyMetadata": key.metadata() });
+    adorn(call, &mut key, tags, policy)?;
+    let answer = json!({ "KeyMetadata": key.metadata(call.now) });
     call.store.insert(key);
     Ok(answer)
+}
+
+/// Gives a new key its tags and its policy.
+pub(super) fn adorn(
+    call: &Call<'_>,
+    key: &mut Key,
+    tags: BTreeMap<String, String>,
+    policy: Option<Policy>,
+) -> Result<(), Refusal> {
+    if !tags.is_empty() {
+        call.check_identity("kms:TagResource", &key.arn)?;
+    }
+    if let Some(policy) = policy {
+        call.check_lockout(&policy, key)?;
+        key.policy = policy;
+    }
+    key.tags = tags;
+    Ok(())
 }
 
 fn kind(spec: &str, usage: Option<&str>) -> Result<(Spec, Usage), Refusal> {
@@ -85,7 +110,7 @@ pub(super) fn update_description(call: &Call<'_>) -> Result<Value, Refusal> {
     })
 }
 
-fn description<'a>(call: &'a Call<'_>) -> Result<&'a str, Refusal> {
+pub(super) fn description<'a>(call: &'a Call<'_>) -> Result<&'a str, Refusal> {
     let description = call.input.text("Description")?.unwrap_or_default();
     if description.chars().count() > DESCRIPTION_MAX {
         let constraint = format!("have length less than or equal to {DESCRIPTION_MAX}");

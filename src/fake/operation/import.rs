@@ -76,7 +76,7 @@ pub(super) fn import(call: &Call<'_>) -> Result<Value, Refusal> {
         let message = format!("The key material is no {} private key in PKCS#8.", key.spec.name());
         Refusal::new("IncorrectKeyMaterialException", message)
     })?;
-    call.change_key(|key| {
+    call.change(&key, |key| {
         key.check_not_pending_deletion()?;
         key.import(material, expires)?;
         Ok(json!({ "KeyId": key.arn }))

@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::Call;
-use crate::fake::{key::State, refusal::Refusal};
-
-const DAY: i64 = 24 * 60 * 60;
+use crate::fake::{
+    key::{State, merge},
+    refusal::Refusal,
+};
 
 pub(super) fn enable(call: &Call<'_>) -> Result<Value, Refusal> {
     set(call, State::Enabled)
@@ -43,20 +44,18 @@ pub(super) fn schedule_deletion(call: &Call<'_>) -> Result<Value, Refusal> {
     };
     call.change_key(|key| {
         key.check_not_pending_deletion()?;
-        let at = call.now.saturating_add(days * DAY);
-        key.state = State::PendingDeletion { at };
-        Ok(json!({
-            "KeyId": key.arn,
-            "DeletionDate": at,
-            "KeyState": key.state.name(),
-            "PendingWindowInDays": days,
-        }))
+        key.schedule_deletion(days, call.now);
+        let mut answer = json!({ "KeyId": key.arn, "KeyState": key.state.name(), "PendingWindowInDays": days });
+        if let State::PendingDeletion { at } = key.state {
+            merge(&mut answer, json!({ "DeletionDate": at }));
+        }
+        Ok(answer)
     })
 }
 
 pub(super) fn cancel_deletion(call: &Call<'_>) -> Result<Value, Refusal> {
     call.change_key(|key| match key.state {
-        State::PendingDeletion { .. } => {
+        State::PendingDeletion { .. } | State::PendingReplicaDeletion { .. } => {
             key.cancel_deletion();
             Ok(json!({ "KeyId": key.arn }))
         }

@@ -7,15 +7,22 @@ use crate::fake::{page::Page, refusal::Refusal};
 
 pub(super) fn keys(call: &Call<'_>) -> Result<Value, Refusal> {
     let page = Page::read(call.operation, &call.input, 100, 1000)?;
-    let keys = call.store.keys(page.after(), page.wanted(), call.now);
+    call.check_identity("kms:ListKeys", "*")?;
+    let keys =
+        if call.is_of_another_account() { Vec::new() } else { call.store.keys(page.after(), page.wanted(), call.now) };
     let entry = |id: &str, arn: &str| (id.to_owned(), json!({ "KeyId": id, "KeyArn": arn }));
     Ok(page.answer("Keys", keys.iter().map(|key| entry(&key.id, &key.arn)).collect()))
 }
 
 pub(super) fn aliases(call: &Call<'_>) -> Result<Value, Refusal> {
     let page = Page::read(call.operation, &call.input, 50, 100)?;
-    let key = call.input.text("KeyId")?.map(|_| call.key("KeyId")).transpose()?;
-    let aliases = call.store.aliases(key.as_deref(), page.after(), page.wanted(), call.now);
+    call.check_identity("kms:ListAliases", "*")?;
+    let key = call.input.text("KeyId")?.map(|_| call.find("KeyId")).transpose()?;
+    let aliases = if call.is_of_another_account() {
+        Vec::new()
+    } else {
+        call.store.aliases(key.as_deref(), page.after(), page.wanted(), call.now)
+    };
     let entries = aliases.into_iter().map(|(name, alias)| {
         let entry = json!({
             "AliasName": name,

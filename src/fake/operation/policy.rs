@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Call;
-use crate::fake::{policy::KeyPolicy, refusal::Refusal};
+use crate::fake::{policy::Policy, refusal::Refusal};
 
 /// In characters.
 const NAME_MAX: usize = 128;
@@ -17,15 +17,17 @@ pub(super) fn get(call: &Call<'_>) -> Result<Value, Refusal> {
 pub(super) fn put(call: &Call<'_>) -> Result<Value, Refusal> {
     check_name(call)?;
     let policy = read(call)?.ok_or_else(|| Refusal::constraint("Policy", "null", "not be null"))?;
-    call.change_key(|key| {
+    let key = call.key("KeyId")?;
+    call.check_lockout(&policy, &key)?;
+    call.change(&key, |key| {
         key.policy = policy;
         Ok(Value::Null)
     })
 }
 
 /// The `Policy` of a request.
-pub(super) fn read(call: &Call<'_>) -> Result<Option<KeyPolicy>, Refusal> {
-    call.input.text("Policy")?.map(KeyPolicy::parse).transpose()
+pub(super) fn read(call: &Call<'_>) -> Result<Option<Policy>, Refusal> {
+    call.input.text("Policy")?.map(Policy::of_key).transpose()
 }
 
 /// There is one policy, and this is its name.

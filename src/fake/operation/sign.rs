@@ -50,10 +50,7 @@ pub(super) fn sign(call: &Call<'_>) -> Result<Value, Refusal> {
     }
     let hashed = to_sign(message, message_type, algorithm)?;
     if dry_run {
-        return Err(Refusal::new(
-            "DryRunOperationException",
-            "The request would have succeeded, but the DryRun option is set.",
-        ));
+        return Err(Refusal::dry_run());
     }
     let signature = match (material, &hashed) {
         (Material::Ed25519(pair), ToSign::Message(message)) => eddsa::sign(pair, message, call.shape)?,

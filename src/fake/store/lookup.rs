@@ -5,11 +5,18 @@ use crate::{
     key_ref::KeyRef,
 };
 
+/// Who asks where no principal is known.
+const ADMINISTRATOR: &str = "arn:aws:iam::111122223333:user/fake";
+
 #[derive(Clone, Copy)]
 pub(in crate::fake) struct Lookup<'a> {
     operation: &'a str,
+    /// The ARN of who asks.
+    caller: &'a str,
     takes_aliases: bool,
     has_invalid_arn: bool,
+    /// Also what is not known everywhere yet.
+    pub(super) sees_all: bool,
 }
 
 /// What a `KeyId` names.
@@ -22,10 +29,22 @@ impl<'a> Lookup<'a> {
     pub(in crate::fake) fn of(operation: &'a str) -> Self {
         Self {
             operation,
+            caller: ADMINISTRATOR,
             takes_aliases: matches!(operation, "DescribeKey" | "GetPublicKey" | "Sign"),
             // The other operations' models lack `InvalidArnException`.
             has_invalid_arn: !matches!(operation, "Sign" | "CreateAlias" | "UpdateAlias"),
+            sees_all: false,
         }
+    }
+
+    /// Asked by this principal.
+    pub(in crate::fake) fn by(self, caller: &'a str) -> Self {
+        Self { caller, ..self }
+    }
+
+    /// Not a request, but a call of FakeKms's own.
+    pub(in crate::fake) fn within(self) -> Self {
+        Self { sees_all: true, ..self }
     }
 
     pub(super) fn target(self, text: &str, region: &str) -> Result<Target, Refusal> {
@@ -53,14 +72,7 @@ impl<'a> Lookup<'a> {
             return Err(Refusal::not_found(format!("Invalid arn {region}")));
         }
         if account != FakeKms::ACCOUNT {
-            return Err(Refusal::new(
-                "AccessDeniedException",
-                format!(
-                    "User: arn:aws:iam::{}:user/fake is not authorized to perform: kms:{} on resource: {text} because the resource does not exist in this Region, no resource-based policies allow access, or a resource-based policy explicitly denies access",
-                    FakeKms::ACCOUNT,
-                    self.operation
-                ),
-            ));
+            return Err(Refusal::not_shared(self.caller, &format!("kms:{}", self.operation), text));
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! The list of behaviours. Each is run against every KMS; where one departs from AWS, the list says how.
 
+mod keys;
+
 use std::{future::Future, pin::Pin};
 
 use alloy_primitives::{Address, B256, address, b256, keccak256};
@@ -69,7 +71,7 @@ impl Behaviour {
 }
 
 macro_rules! behaviours {
-    ($($name:literal: $run:ident $(, $kms:ident departs: $how:literal, and panics: $panic:literal)*;)*) => {
+    ($($name:literal: $run:path $(, $kms:ident departs: $how:literal, and panics: $panic:literal)*;)*) => {
         pub const BEHAVIOURS: &[Behaviour] = &[$(
             Behaviour {
                 name: $name,
@@ -110,8 +112,15 @@ behaviours! {
     "64 digests at once come back in order": stream;
     "an EIP-191 message recovers to the address": message;
     "EIP-712 typed data recovers to the address": typed_data;
-    "an imported private key has its known address and signs": imported_key,
-        Fake departs: "it has no ImportKeyMaterial; FakeKms::import_key does the same in code", and panics: "EXTERNAL";
+    "an imported private key has its known address and signs": imported_key;
+    "a key of each kind is created, and signs under its alias at once": keys::create;
+    "an alias that is taken makes no key": keys::taken_alias;
+    "ensure finds what it made, and refuses another kind": keys::ensure;
+    "a listing finds by alias, tag, spec and state": keys::list;
+    "many signers are loaded by names, and again from records": keys::load;
+    "tags, aliases and states are changed": keys::change;
+    "a grant is made, its token is taken, and it is revoked": keys::grant;
+    "a replica in another Region has the same key, and imported material is given again": keys::replicate;
 }
 
 async fn signs(signer: &KmsSigner) {

@@ -34,7 +34,9 @@ pub struct Target {
 
 impl Target {
     pub fn fake() -> Self {
-        Self::new(Kms::Fake, FakeKms::new().client())
+        let fake = FakeKms::new();
+        fake.join(&FakeKms::in_region("us-west-2")).unwrap();
+        Self::new(Kms::Fake, fake.client())
     }
 
     pub async fn ministack(endpoint: &str) -> Self {

@@ -1,23 +1,31 @@
 //! The first commands of a newcomer, on an emulator's key and a real node. `cargo test` at the root builds the examples.
 
-use std::{path::PathBuf, process::Command};
+use std::{
+    io::Write,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
-use conformance::{endpoint, target::Target};
+use conformance::{behaviours::ACCOUNT_0, endpoint, target::Target};
 
 fn example(name: &str, key: &str) -> Command {
+    let mut command = example_at_ministack(name);
+    command.env("KMS_KEY_ID", key).args(["--rpc-url", &endpoint("ETH_RPC_URL")]);
+    command
+}
+
+fn example_at_ministack(name: &str) -> Command {
     let test = std::env::current_exe().unwrap();
     let path: PathBuf = test.ancestors().nth(2).unwrap().join("examples").join(name);
     assert!(path.exists(), "{} is missing; run cargo build --examples", path.display());
     let mut command = Command::new(path);
     command
         .env_clear()
-        .env("KMS_KEY_ID", key)
         .env("AWS_ENDPOINT_URL", endpoint("KMS_ENDPOINT"))
         .env("AWS_REGION", "us-east-1")
         .env("AWS_ACCESS_KEY_ID", "test")
         .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .args(["--rpc-url", &endpoint("ETH_RPC_URL")]);
+        .env("AWS_EC2_METADATA_DISABLED", "true");
     command
 }
 
@@ -53,4 +61,38 @@ async fn quickstart_and_send_transaction() {
     let mut send = example("send_transaction", &alias);
     send.args(["--value", "0.01"]);
     assert!(output(send).lines().any(|line| line == "status  1"));
+}
+
+/// The key of a wallet that exists goes into KMS, and its next transaction comes from there.
+#[tokio::test]
+#[ignore = "needs KMS_ENDPOINT and ETH_RPC_URL, started by tests/stack.sh"]
+async fn an_imported_wallet_sends_a_transaction() {
+    let alias = format!("alias/examples-{}/deployer", std::process::id());
+    let prefix = alias.trim_end_matches("deployer").to_owned();
+    let wallets = |words: &[&str]| {
+        let mut command = example_at_ministack("wallets");
+        command.args(words);
+        command
+    };
+    let mut import = wallets(&["import", "--json", "--alias", &alias, "--tag", "run=examples", "--secret-stdin"]);
+    let mut child = import.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{}", ACCOUNT_0.0).unwrap();
+    let imported = child.wait_with_output().unwrap();
+    assert!(imported.status.success());
+    let imported = String::from_utf8(imported.stdout).unwrap();
+    assert!(imported.contains(&ACCOUNT_0.1.to_string()), "{imported}");
+
+    let other = output(wallets(&["create", "--json", "--alias", &format!("{prefix}other"), "--multi-region"]));
+    let listed = output(wallets(&["list", "--json", "--prefix", &prefix]));
+    for line in [imported.trim(), other.trim()] {
+        assert!(listed.lines().any(|listed| listed == line), "{line} is not listed");
+    }
+    assert_eq!(listed.lines().count(), 2);
+    assert!(output(wallets(&["ensure", &alias, "--json"])).contains(&ACCOUNT_0.1.to_string()));
+
+    let mut send = example("send_transaction", &alias);
+    send.args(["--value", "0.01"]);
+    let out = output(send);
+    assert!(out.lines().any(|line| line == "status  1"));
+    assert!(out.contains(&ACCOUNT_0.1.to_string()));
 }

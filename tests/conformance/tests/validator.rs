@@ -43,6 +43,7 @@ async fn checkpoints_recover_to_the_key_of_an_emulator() {
         .arg(&folder)
         .arg("sign")
         .stdin(Stdio::piped())
+        .stdout(Stdio::null())
         .spawn()
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();

@@ -37,7 +37,7 @@ async fn describe(sdk: &Client, key: &str) -> KeyMetadata {
     sdk.describe_key().key_id(key).send().await.unwrap().key_metadata.unwrap()
 }
 
-async fn parameters(
+pub(super) async fn parameters(
     sdk: &Client,
     key: &str,
     algorithm: AlgorithmSpec,
@@ -47,7 +47,7 @@ async fn parameters(
     get.send().await.unwrap()
 }
 
-async fn import(
+pub(super) async fn import(
     sdk: &Client,
     key: &str,
     parameters: &GetParametersForImportOutput,
@@ -62,7 +62,7 @@ async fn import(
         .await
 }
 
-fn oaep(parameters: &GetParametersForImportOutput, plain: &[u8]) -> Vec<u8> {
+pub(super) fn oaep(parameters: &GetParametersForImportOutput, plain: &[u8]) -> Vec<u8> {
     let public = PublicEncryptingKey::from_der(parameters.public_key().unwrap().as_ref()).unwrap();
     let public = OaepPublicEncryptingKey::new(public).unwrap();
     let mut wrapped = vec![0; public.ciphertext_size()];
@@ -77,7 +77,7 @@ fn oaep_aes(parameters: &GetParametersForImportOutput, plain: &[u8]) -> Vec<u8> 
     [oaep(parameters, &aes), padded.to_vec()].concat()
 }
 
-fn secp256k1(byte: u8) -> Vec<u8> {
+pub(super) fn secp256k1(byte: u8) -> Vec<u8> {
     use k256::pkcs8::EncodePrivateKey;
     k256::SecretKey::from_slice(&[byte; 32]).unwrap().to_pkcs8_der().unwrap().as_bytes().to_vec()
 }

@@ -120,9 +120,11 @@ async fn an_sts_that_stays_silent_ends_at_the_deadline() {
     let (kms, sts) = (Kms::new(), Sts::new());
     sts.answer(Some(Instead::Silence));
     let key = kms.fake.create_key().unwrap();
+    let loads = Loads::default();
     let builder = user_of(&kms, &key).assume_role(sts.role()).operation_timeout(Duration::from_millis(500));
-    let error = connect(builder.build().await.unwrap(), &kms).await;
+    let error = connect(builder.observer(loads.clone()).build().await.unwrap(), &kms).await;
     assert_eq!((error.kind(), error.is_retryable()), (Credentials, true), "{error}");
+    assert_eq!(loads.outcomes(), [Outcome::Cancelled]);
     assert!(error.to_string().contains("no credentials within 500"), "{error}");
     assert!(error.to_string().contains("role"), "{error}");
     sts.answer(None);

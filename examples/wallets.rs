@@ -20,6 +20,8 @@
 //! wallets create --alias alias/treasury --multi-region --policy key-policy.json
 //! ```
 //!
+//! The other account gives its role a policy that names the key, `wallets policy signer --key <key ARN>`, and uses the ARN.
+//!
 //! With full access, narrowed: a role that makes and lists wallets with one tag, and can neither sign with them nor delete them:
 //!
 //! ```text
@@ -30,12 +32,12 @@
 //!
 //! # An external KMS, as Infisical connects it
 //!
-//! A role that another account takes on with an external id, and a symmetric key that is made if there is none:
+//! A symmetric key, made if there is none, and a role that another account takes on with an external id, and that may use this key only:
 //!
 //! ```text
+//! wallets ensure alias/secrets --kind symmetric
 //! wallets policy trust --principal arn:aws:iam::381492033652:root --external-id 3f1c… > trust.json
-//! wallets policy encryptor --key arn:aws:kms:… > inline.json
-//! wallets --role arn:aws:iam::111122223333:role/kms --external-id 3f1c… ensure alias/secrets --kind symmetric
+//! wallets policy encryptor --key <key ARN> > inline.json
 //! ```
 
 #[path = "support/cli.rs"]
@@ -50,6 +52,7 @@ mod print;
 mod secret;
 
 use std::{
+    ffi::OsString,
     fs,
     io::ErrorKind,
     path::Path,
@@ -78,6 +81,20 @@ const SECOND_REGION: &str = "us-west-2";
 #[derive(Parser)]
 #[command(after_help = "Several commands in one run are separated by `then`: create --alias alias/a then list")]
 struct Args {
+    #[command(flatten)]
+    connection: Connection,
+
+    /// Print JSON, one object a line, instead of a table.
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Whose keys are meant.
+#[derive(clap::Args, Default, PartialEq)]
+struct Connection {
     /// Use a KMS in this process, which begins empty and is gone at the end.
     #[arg(long)]
     demo: bool,
@@ -90,10 +107,6 @@ struct Args {
     #[arg(long, value_name = "MS", default_value_t = 0, requires = "demo")]
     demo_latency: u64,
 
-    /// Print JSON, one object a line, instead of a table.
-    #[arg(long, global = true)]
-    json: bool,
-
     /// Take on this role first.
     #[arg(long, value_name = "ARN")]
     role: Option<String>,
@@ -101,54 +114,43 @@ struct Args {
     /// The external id that the role asks for.
     #[arg(long, value_name = "ID", requires = "role")]
     external_id: Option<String>,
-
-    #[command(subcommand)]
-    command: Command,
 }
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    cli::report(run(std::env::args().collect()).await)
+    cli::report(run(std::env::args_os().skip(1).collect()).await)
 }
 
-async fn run(words: Vec<String>) -> Outcome {
-    let (runs, program) = (runs(words), "wallets");
+async fn run(words: Vec<OsString>) -> Outcome {
     // All are read before the first is carried out.
-    let parsed: Vec<Args> = runs
-        .iter()
-        .map(|words| Args::parse_from([program].into_iter().chain(words.iter().map(String::as_str))))
-        .collect();
-    let Some(first) = parsed.first() else { return Ok(()) };
-    if let (1, Command::Policy { document }) = (parsed.len(), &first.command) {
+    let commands: Vec<Args> = words.split(|word| word == "then").map(parse).collect();
+    let Some((first, others)) = commands.split_first() else { return Ok(()) };
+    if others.iter().any(|args| args.connection != Connection::default()) {
+        return Err("say before the first command whose keys are meant; it holds for those after `then`, too".into());
+    }
+    if let (Command::Policy { document }, []) = (&first.command, others) {
         println!("{}", document.text()?);
         return Ok(());
     }
     let requests = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&requests);
-    let client = client(first).await?.with_observer(move |event: &Event<'_>| {
+    let client = client(&first.connection).await?.with_observer(move |event: &Event<'_>| {
         if let Event::Call(call) = event {
             counter.fetch_add(call.attempts().into(), Relaxed);
         }
     });
     let keys = Keys::new(client);
-    for args in &parsed {
-        carry_out(&keys, args, &requests).await?;
+    for args in &commands {
+        carry_out(&keys, &args.command, &Printer::new(first.json || args.json), &requests).await?;
     }
     Ok(())
 }
 
-/// The commands of one run, each with the options that come before the first.
-fn runs(words: Vec<String>) -> Vec<Vec<String>> {
-    let mut runs: Vec<Vec<String>> =
-        words.get(1..).unwrap_or_default().split(|word| word == "then").map(<[_]>::to_vec).collect();
-    // `wallets` alone shows the help.
-    if runs.is_empty() {
-        runs.push(Vec::new());
-    }
-    runs
+fn parse(words: &[OsString]) -> Args {
+    Args::parse_from([OsString::from("wallets")].iter().chain(words))
 }
 
-async fn client(args: &Args) -> Outcome<KmsClient> {
+async fn client(args: &Connection) -> Outcome<KmsClient> {
     if args.demo {
         eprintln!("A KMS in this process is used; it is gone at the end");
         let fake = FakeKms::new();
@@ -170,9 +172,8 @@ async fn client(args: &Args) -> Outcome<KmsClient> {
     Ok(builder.build().await?)
 }
 
-async fn carry_out(keys: &Keys, args: &Args, requests: &AtomicU64) -> Outcome {
-    let printer = Printer::new(args.json);
-    match &args.command {
+async fn carry_out(keys: &Keys, command: &Command, printer: &Printer, requests: &AtomicU64) -> Outcome {
+    match command {
         Command::Create { alias, key } => printer.key(&keys.create(key.new_key(alias.as_ref())?).await?),
         Command::Ensure { alias, key } => printer.key(&keys.ensure(alias, key.new_key(None)?).await?),
         Command::Import { alias, key, secret } => {
@@ -188,9 +189,9 @@ async fn carry_out(keys: &Keys, args: &Args, requests: &AtomicU64) -> Outcome {
             for (key, value) in tag {
                 filter = filter.tag(key, value);
             }
-            list(keys, filter, &printer).await?;
+            list(keys, filter, printer).await?;
         }
-        Command::Load { prefix, records } => load(keys, prefix.as_deref(), records, requests).await?,
+        Command::Load { prefix, records } => load(keys, prefix.as_deref(), records, printer, requests).await?,
         Command::Show { key } => printer.key(&keys.describe(key).await?),
         Command::Replicate { key, region, alias, secret } => {
             let mut replica = Replica::to(region);
@@ -220,28 +221,34 @@ async fn carry_out(keys: &Keys, args: &Args, requests: &AtomicU64) -> Outcome {
 }
 
 /// Connects a signer for each key: from the file, or from KMS, and then writes the file.
-async fn load(keys: &Keys, prefix: Option<&str>, file: &Path, requests: &AtomicU64) -> Outcome {
+async fn load(keys: &Keys, prefix: Option<&str>, file: &Path, printer: &Printer, requests: &AtomicU64) -> Outcome {
     let (started, before) = (Instant::now(), requests.load(Relaxed));
+    let of_file = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
     let signers = match fs::read_to_string(file) {
+        Ok(_) if prefix.is_some() => {
+            let message = "is there already, and says which keys; remove it to ask KMS again, or leave --prefix out";
+            return Err(of_file(&message).into());
+        }
         Ok(text) => {
-            let records: Vec<KeyRecord> =
-                serde_json::from_str(&text).map_err(|error| format!("{}: {error}", file.display()))?;
+            let records: Vec<KeyRecord> = serde_json::from_str(&text).map_err(|error| of_file(&error))?;
             keys.load_signers(records).await?
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let filter = prefix.map_or(Filter::new(), |prefix| Filter::new().alias_prefix(prefix));
             let signers = keys.load_signers(filter).await?;
-            fs::write(file, serde_json::to_string_pretty(&signers.records())?)
-                .map_err(|error| format!("{}: {error}", file.display()))?;
+            // In one step, so that no later start finds half of it.
+            let part = file.with_added_extension("part");
+            fs::write(&part, serde_json::to_string_pretty(&signers.records())?)
+                .and_then(|()| fs::rename(&part, file))
+                .map_err(|error| of_file(&error))?;
             signers
         }
-        Err(error) => return Err(format!("{}: {error}", file.display()).into()),
+        Err(error) => return Err(of_file(&error).into()),
     };
     for skipped in signers.skipped() {
-        eprintln!("skipped {}: {}", skipped.key(), skipped.reason());
+        printer.skipped(skipped);
     }
-    let (took, requests) = (started.elapsed(), requests.load(Relaxed) - before);
-    println!("signers: {}, skipped: {}, requests: {requests}, {took:.2?}", signers.len(), signers.skipped().len());
+    printer.loaded(signers.len(), signers.skipped().len(), requests.load(Relaxed) - before, started.elapsed());
     Ok(())
 }
 

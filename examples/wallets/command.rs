@@ -103,7 +103,7 @@ pub(crate) enum Command {
     },
     /// Keep a key whose deletion is scheduled.
     CancelDeletion {
-        /// A key id or key ARN.
+        /// A key id, key ARN or alias.
         key: String,
     },
     /// Print a least-privilege policy. AWS is not asked.

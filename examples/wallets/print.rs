@@ -1,5 +1,7 @@
 //! Keys as a table, or as JSON, one object a line.
 
+use std::time::Duration;
+
 use indicatif::ProgressBar;
 use kms_signer::keys::{Grant, KeyInfo, Skipped};
 use serde_json::json;
@@ -39,6 +41,18 @@ impl Printer {
             println!("{}", json!({ "arn": key, "aliases": aliases, "skipped": skipped.reason().to_string() }));
         } else {
             eprintln!("skipped {}: {}", skipped.key(), skipped.reason());
+        }
+    }
+
+    pub(crate) fn loaded(&self, signers: usize, skipped: usize, requests: u64, took: Duration) {
+        if self.json {
+            let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            println!(
+                "{}",
+                json!({ "signers": signers, "skipped": skipped, "requests": requests, "milliseconds": millis })
+            );
+        } else {
+            println!("signers: {signers}, skipped: {skipped}, requests: {requests}, {took:.2?}");
         }
     }
 

@@ -1,17 +1,18 @@
 //! Where a private key comes from. Never from an argument, which every process of the machine can read.
 
 use std::{
-    io::{BufRead, Read, stdin},
+    io::{BufRead, IsTerminal, Read, stdin},
     path::PathBuf,
 };
 
 use clap::Args;
 use kms_signer::keys::Secret;
+use zeroize::Zeroizing;
 
 use crate::cli::Outcome;
 
 /// More than any private key or password takes, in bytes.
-const MAX_LINE: u64 = 4096;
+const MAX_LINE: usize = 4096;
 
 #[derive(Args)]
 pub(crate) struct SecretArgs {
@@ -40,9 +41,13 @@ impl SecretArgs {
     }
 }
 
-fn line() -> Outcome<zeroize::Zeroizing<String>> {
-    let mut line = zeroize::Zeroizing::new(String::new());
-    stdin().lock().take(MAX_LINE).read_line(&mut line)?;
+fn line() -> Outcome<Zeroizing<String>> {
+    if stdin().is_terminal() {
+        return Err("a terminal would show it; give it through a pipe or a file: wallets import … < secret.hex".into());
+    }
+    // Large enough from the beginning: a text that grows leaves copies behind.
+    let mut line = Zeroizing::new(String::with_capacity(MAX_LINE));
+    stdin().lock().take(MAX_LINE as u64).read_line(&mut line)?;
     let length = line.trim_end_matches(['\r', '\n']).len();
     line.truncate(length);
     if line.is_empty() {

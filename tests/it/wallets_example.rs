@@ -151,3 +151,36 @@ fn the_address_is_compared_with_what_is_expected() {
     let error = complains(&mut address(other), "");
     assert!(error.contains(ADDRESS) && error.contains(other), "{error}");
 }
+
+#[test]
+fn whose_keys_are_meant_is_said_once() {
+    let fake = FakeKms::new();
+    let key = fake.create_key().unwrap();
+    let endpoint = format!("http://{}", serve(&fake));
+    let words = ["list", "then", "--demo", "delete", key.as_ref()];
+    let error = complains(example_at("wallets", &endpoint).args(words), "");
+    assert!(error.contains("before the first command"), "{error}");
+    assert_eq!(fake.requests().len(), 0);
+    // JSON is, too.
+    let out = says(example("wallets").args("--demo --json create then list".split_whitespace()), "");
+    assert_eq!(objects(&out).len(), 2);
+}
+
+#[test]
+fn signers_are_loaded_from_kms_once_and_from_the_file_after_that() {
+    let file = std::env::temp_dir().join(format!("kms-signer-records-{}.json", std::process::id()));
+    let _ = std::fs::remove_file(&file);
+    let load = format!("load --records {}", file.display());
+    let demo = |words: &str| {
+        let mut command = example("wallets");
+        command.args(["--demo", "--demo-keys", "20", "--json"]).args(words.split_whitespace());
+        command
+    };
+    let out = objects(&says(&mut demo(&format!("{load} --prefix alias/demo/1 then {load}")), ""));
+    assert_eq!((&out[0]["signers"], &out[0]["requests"]), (&11.into(), &(1 + 2 * 11).into()), "{out:?}");
+    assert_eq!((&out[1]["signers"], &out[1]["requests"]), (&11.into(), &0.into()), "{out:?}");
+    assert!(complains(&mut demo(&format!("{load} --prefix alias/demo/1")), "").contains("is there already"));
+    std::fs::write(&file, "[{]").unwrap();
+    assert!(complains(&mut demo(&load), "").contains("kms-signer-records"));
+    std::fs::remove_file(&file).unwrap();
+}

@@ -105,7 +105,8 @@ use crate::{
 /// connections it opened, and a call from another runtime that meets one waits for its attempt timeout first: give
 /// such a runtime a client of its own.
 ///
-/// A call that is dropped half-way leaves nothing behind. KMS may have made a signature by then; nobody gets it.
+/// A call that is dropped half-way leaves nothing behind here. KMS may have made a signature by then; nobody gets it. (What a dropped
+/// `Keys::create` leaves in KMS is said there.)
 /// To end a client in order, [`drain`](Self::drain) it.
 ///
 /// ```

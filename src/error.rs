@@ -166,6 +166,11 @@ impl Error {
         self
     }
 
+    #[cfg(feature = "keys")]
+    pub(crate) fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
     #[cfg(feature = "aws")]
     pub(crate) fn with_retryable(mut self, retryable: bool) -> Self {
         self.0.retryable = retryable;

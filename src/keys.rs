@@ -15,8 +15,9 @@
 //!
 //! # Which rights it needs
 //!
-//! A signer needs `kms:GetPublicKey` and `kms:Sign` on its key. Who manages keys needs more; each method says what. Policies with just
-//! that come from [`iam`](crate::iam).
+//! A signer needs `kms:GetPublicKey` and `kms:Sign` on its key. Who manages keys needs more; each method says what. Where a key is
+//! given by an alias, most need `kms:DescribeKey`, too, because KMS takes no alias for them. Policies with just that come from
+//! [`iam`](crate::iam).
 //!
 //! # What it does not do
 //!
@@ -29,9 +30,11 @@ mod filter;
 mod grant;
 mod import;
 mod info;
+mod keystore;
 mod list;
 mod load;
 mod new_key;
+mod pages;
 mod record;
 mod replicate;
 mod secret;
@@ -103,7 +106,7 @@ impl Keys {
     pub async fn set_alias(&self, alias: impl AsRef<str>, key: impl AsRef<str>) -> Result<()> {
         let alias = new_key::alias_name(alias.as_ref())?;
         let key = self.resolve(key.as_ref()).await?;
-        match self.create_alias(alias.as_str(), &key).await {
+        match self.client.create_alias(alias.as_str(), &key).await {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 self.client.update_alias(alias.as_str(), &key).await
             }
@@ -165,10 +168,13 @@ impl Keys {
             let message = format!("a waiting period of {days} days is not one of 7 to 30");
             Error::new(ErrorKind::Config, Operation::ScheduleKeyDeletion, message).with_remedy("give 7 to 30 days")
         })?;
-        let key = self.resolve(key.as_ref()).await?;
-        match self.client.schedule_key_deletion(&key, days).await {
+        self.schedule_deletion_of(&self.resolve(key.as_ref()).await?, days).await
+    }
+
+    async fn schedule_deletion_of(&self, key: &KeyRef, days: i32) -> Result<()> {
+        match self.client.schedule_key_deletion(key, days).await {
             // This call may have done it, and its answer been lost.
-            Err(error) if error.kind() == ErrorKind::KeyUnusable => match self.metadata(&key).await {
+            Err(error) if error.kind() == ErrorKind::KeyUnusable => match self.metadata(key).await {
                 Ok(info) if is_pending_deletion(info.state()) => Ok(()),
                 _ => Err(error),
             },
@@ -184,7 +190,16 @@ impl Keys {
     /// [`ErrorKind::KeyUnusable`] if it is not pending deletion, and those that a request ends with.
     pub async fn cancel_deletion(&self, key: impl AsRef<str>) -> Result<()> {
         let key = self.resolve(key.as_ref()).await?;
-        self.client.cancel_key_deletion(&key).await
+        match self.client.cancel_key_deletion(&key).await {
+            // An earlier request may have done it, and its answer been lost.
+            Err(error) if error.kind() == ErrorKind::KeyUnusable && error.attempts() > 1 => {
+                match self.metadata(&key).await {
+                    Ok(info) if !is_pending_deletion(info.state()) => Ok(()),
+                    _ => Err(error),
+                }
+            }
+            result => result,
+        }
     }
 
     /// What KMS takes where it takes no alias: a key id or ARN.

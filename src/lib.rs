@@ -33,7 +33,7 @@
 //! - It does not hash or prefix what [`sign_hash`](alloy_signer::Signer::sign_hash) is given. KMS signs those 32 bytes.
 //! - It does not manage nonces, gas or retries of transactions: that is the provider's business.
 //! - It does not look at what it signs. Whoever can call the signer can sign anything with the key.
-//! - It does not hold, export or cache private keys. FakeKms does, in memory, and is not for keys with value.
+//! - It does not hold, export or cache private keys, except for the moment of an import. FakeKms does, in memory, and is not for keys with value.
 //!
 //! # Cookbook
 //!

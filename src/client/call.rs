@@ -41,6 +41,10 @@ use crate::{
 
 pub(super) type Sending<O, E> = Pin<Box<dyn Future<Output = SdkResult<O, E>> + Send>>;
 
+#[cfg(feature = "keys")]
+const MAY_HAVE_CREATED: &str =
+    "it may have been created nevertheless: look for it with `list` before you create another";
+
 /// A call that is to be made.
 #[derive(Clone, Copy)]
 pub(super) struct Call<'a> {
@@ -270,12 +274,11 @@ impl<'a> Run<'a> {
                 self.answered(choice, output.request_id());
                 let request_id = output.request_id().map(str::to_owned);
                 return (exchange.read)(output).map_err(|error| {
-                    let error = error
-                        .with_operation(self.call.operation)
-                        .with_request_id(request_id.as_deref())
-                        .with_may_have_signed(self.signs());
+                    let error = error.with_operation(self.call.operation).with_request_id(request_id.as_deref());
                     let error = if key.is_empty() { error } else { error.with_key(&*key) };
-                    self.failed(choice, error, Retry::No)
+                    let answered = classify::Classified { error, retry: Retry::No, may_have_effect: true };
+                    let (error, retry) = self.judge(answered);
+                    self.failed(choice, error, retry)
                 });
             }
             Err(failure) => failure,
@@ -306,11 +309,8 @@ impl<'a> Run<'a> {
     fn judge(&self, classified: classify::Classified) -> (Error, Retry) {
         let classify::Classified { error, retry, may_have_effect } = classified;
         #[cfg(feature = "keys")]
-        if may_have_effect && self.call.effect == Effect::Creation && error.code().is_none() {
-            let error = error.with_retryable(false).with_remedy(
-                "it may have been created nevertheless: look for it with `list` before you create another",
-            );
-            return (error, Retry::No);
+        if may_have_effect && self.call.effect == Effect::Creation {
+            return (error.with_retryable(false).with_remedy(MAY_HAVE_CREATED), Retry::No);
         }
         (error.with_may_have_signed(may_have_effect && self.signs()), retry)
     }

@@ -412,6 +412,13 @@ fn allow(operation: Operation) -> Option<&'static str> {
             Some("allow kms:GetPublicKey on this key in the key policy or in the caller's IAM policy")
         }
         Operation::Sign => Some("allow kms:Sign on this key in the key policy or in the caller's IAM policy"),
+        // They are about no key, so no key policy can allow them.
+        Operation::CreateKey | Operation::ListKeys | Operation::ListAliases => {
+            Some("allow the action in the caller's IAM policy, on the resource *")
+        }
+        Operation::CreateAlias | Operation::UpdateAlias => Some(
+            "allow the action on the alias, in the caller's IAM policy, and on the key, there or in the key policy",
+        ),
         _ => None,
     }
 }

@@ -1,5 +1,7 @@
 //! The calls that manage keys. Each goes to one Region: what a key's Region does, no other can do for it.
 
+use std::sync::Arc;
+
 use aws_sdk_kms::{
     Client,
     config::{AsyncSleep, Region},
@@ -53,10 +55,13 @@ impl KmsClient {
             Client::from_conf(self.sdk().config().to_builder().region(Region::new(region.to_owned())).build())
         });
         let (policy, limits, observer) = (self.0.policy, self.0.regions.first.limits(), self.0.observer.clone());
-        Self::from(sdk)
+        let mut client = Self::from(sdk)
             .with_policy(|new| *new = Policy { hedge_after: None, ..policy })
             .with_limits(|new| *new = limits)
-            .with_shared_observer(observer)
+            .with_shared_observer(observer);
+        // Whoever drains this client waits for that one's calls, too.
+        Arc::make_mut(&mut client.0).gate = self.0.gate.clone();
+        client
     }
 
     pub(crate) async fn pause(&self, duration: core::time::Duration) -> Result<()> {

@@ -15,7 +15,8 @@ use crate::error::Result;
 /// | it may | on |
 /// |---|---|
 /// | create keys | where the request has the tag with this value |
-/// | describe, enable, disable, read the public key, set, list and take off other tags, import for good | keys with the tag |
+/// | describe, enable, disable, read the public key, set, list and take off other tags | keys with the tag |
+/// | create keys for import, and [import](Self::imports) for good | keys with the tag, if that is allowed |
 /// | create aliases, and point them elsewhere | [aliases with a prefix](Self::alias_prefix), to keys with the tag |
 /// | grant `GetPublicKey` and `Sign`, revoke grants | keys with the tag, to [grantees](Self::grantee) that are named |
 /// | replicate | multi-Region keys with the tag, to [Regions](Self::replica_region) that are named |
@@ -23,8 +24,8 @@ use crate::error::Result;
 ///
 /// Denied whatever else is allowed: to sign, to schedule a deletion, to delete an alias or imported key material, to
 /// set a key policy (see [`key_policies`](Self::key_policies)) or go round KMS's lockout safety check, to take the tag
-/// off a key or change it, and to tag a key that has the tag with another value. Imported key material that expires is
-/// deletion by another name: only `KEY_MATERIAL_DOES_NOT_EXPIRE` is allowed.
+/// off a key or change it, and to tag a key that has the tag with another value. Without [`imports`](Self::imports) every key is made by
+/// KMS (`kms:KeyOrigin`): who chose a key's secret signs with it outside of KMS.
 ///
 /// The policy has some 4,000 characters with everything allowed: attach it as a managed policy, or inline to a role.
 ///
@@ -63,18 +64,13 @@ pub struct KeyManagerBuilder {
     key_specs: Vec<String>,
     grantees: Vec<Principal>,
     replica_regions: Vec<String>,
+    imports: bool,
     key_policies: bool,
 }
 
 /// What is allowed on every key with the tag, and is undone as easily.
-const MANAGE: [&str; 6] = [
-    "kms:DescribeKey",
-    "kms:DisableKey",
-    "kms:EnableKey",
-    "kms:GetParametersForImport",
-    "kms:GetPublicKey",
-    "kms:ListResourceTags",
-];
+const MANAGE: [&str; 5] =
+    ["kms:DescribeKey", "kms:DisableKey", "kms:EnableKey", "kms:GetPublicKey", "kms:ListResourceTags"];
 
 impl KeyManagerBuilder {
     pub(super) fn new(account: Account, tag_key: String, tag_value: String) -> Self {
@@ -86,6 +82,7 @@ impl KeyManagerBuilder {
             key_specs: Vec::new(),
             grantees: Vec::new(),
             replica_regions: Vec::new(),
+            imports: false,
             key_policies: false,
         }
     }
@@ -122,10 +119,20 @@ impl KeyManagerBuilder {
         self
     }
 
+    /// Allows keys of imported material. Whoever imports a key knows its secret, or got it from somebody who does: **the manager can
+    /// then put a key it can sign with outside of KMS in the place of another**, where it may point aliases elsewhere.
+    ///
+    /// Material that expires is deletion by another name: only `KEY_MATERIAL_DOES_NOT_EXPIRE` is allowed.
+    pub fn imports(mut self) -> Self {
+        self.imports = true;
+        self
+    }
+
     /// Allows `kms:PutKeyPolicy` on keys with the tag, which is needed to create a key with a policy of one's own: KMS
     /// checks that the caller could change it again.
     ///
-    /// Without this, every key gets AWS's default key policy, and access is given by IAM policies and grants. With it,
+    /// Without this, KMS should refuse every other key policy than its default one, by the same check; AWS does not say how the check
+    /// reads a denial in an IAM policy. Access is then given by IAM policies and grants. With it,
     /// **the manager can let in anyone**, also to delete the key; it still cannot sign or delete itself.
     ///
     /// If KMS refuses such a policy (`MalformedPolicyDocumentException`), because the new key's tag does not count yet,
@@ -151,7 +158,10 @@ impl KeyManagerBuilder {
 
     fn create(&self) -> Vec<Statement> {
         let tagged = format!("aws:RequestTag/{}", self.tag_key);
-        let create = Statement::allow("CreateWithTag", ["kms:CreateKey"]).on(["*"]);
+        let mut create = Statement::allow("CreateWithTag", ["kms:CreateKey"]).on(["*"]);
+        if !self.imports {
+            create = create.when("StringEquals", "kms:KeyOrigin", ["AWS_KMS"]);
+        }
         let tag = Statement::allow("TagWhenCreating", ["kms:TagResource"]).on([self.account.every_key()]);
         vec![
             self.of_specs(create.when("StringEquals", &tagged, [&self.tag_value])),
@@ -160,12 +170,15 @@ impl KeyManagerBuilder {
     }
 
     fn manage(&self) -> Vec<Statement> {
-        let import = self.on_managed("ImportForGood", &["kms:ImportKeyMaterial"]);
         let mut statements = vec![
             self.on_managed("Manage", &MANAGE),
             self.on_managed("TagMore", &["kms:TagResource", "kms:UntagResource"]),
-            import.when("StringEquals", "kms:ExpirationModel", ["KEY_MATERIAL_DOES_NOT_EXPIRE"]),
         ];
+        if self.imports {
+            let import = self.on_managed("ImportForGood", &["kms:ImportKeyMaterial"]);
+            statements.push(self.on_managed("PrepareImport", &["kms:GetParametersForImport"]));
+            statements.push(import.when("StringEquals", "kms:ExpirationModel", ["KEY_MATERIAL_DOES_NOT_EXPIRE"]));
+        }
         if self.key_policies {
             statements.push(self.on_managed("SetKeyPolicies", &["kms:GetKeyPolicy", "kms:PutKeyPolicy"]));
         }

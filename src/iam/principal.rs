@@ -162,7 +162,7 @@ fn check_resource(service: &str, resource: &str) -> Result<()> {
         ("iam", "role" | "user") => {
             let (path, name) = rest.rsplit_once('/').unwrap_or(("", rest));
             // With the first and last slash of "/path/".
-            if path.len() + 2 > PATH_MAX_LEN || !path.bytes().all(|b| b.is_ascii_graphic()) {
+            if path.len() + 2 > PATH_MAX_LEN || !path.bytes().all(|b| b.is_ascii_graphic() && b != b'$') {
                 return Err(invalid("the path of a user or role is at most 512 characters of printable ASCII"));
             }
             check_name(name, 1, NAME_MAX_LEN)

@@ -7,9 +7,14 @@ use std::{
 
 use tokio::sync::Mutex as AsyncMutex;
 
-use super::{KeyInfo, Keys, NewKey, new_key::alias_name};
+use super::{
+    KeyInfo, KeySpec, KeyUsage, Keys, NewKey,
+    create::{Failed, Fate},
+    new_key::alias_name,
+    visible::Early,
+};
 use crate::{
-    error::{Error, ErrorKind, Operation, Result},
+    error::{Error, ErrorKind, Operation, Result, one_line},
     key_ref::{AliasName, KeyRef},
 };
 
@@ -29,10 +34,11 @@ impl Keys {
     /// The key that the alias leads to; a new one with that alias where there is none.
     ///
     /// Concurrent callers, in this process or others, end with the same key. One that another process was faster to make is
-    /// taken, and the deletion of this process's own, which nobody knows, is scheduled.
+    /// taken, and this process's own, which nobody knows, is put out of use: its deletion is scheduled or, where that is refused, it
+    /// is disabled.
     ///
     /// What an existing key is for is compared: spec, usage, and whether it is multi-Region where that is wanted. Description, tags and
-    /// policy are left as they are.
+    /// policy are left as they are. A key with [imported material](KeyInfo::is_imported) is taken, too.
     ///
     /// Needs `kms:DescribeKey` and what [`create`](Self::create) needs.
     ///
@@ -40,7 +46,9 @@ impl Keys {
     ///
     /// - [`ErrorKind::KeyUnsuitable`]: the alias leads to a key of another kind, which is named.
     /// - [`ErrorKind::KeyUnusable`]: it leads to a key that is disabled, pending deletion or waiting for its import.
-    /// - Those of [`create`](Self::create), [`ErrorKind::AlreadyExists`] excepted.
+    /// - [`ErrorKind::AlreadyExists`]: another process was faster, and this one's own key could not be put out of use; the text names it.
+    ///   The next call finds the other's.
+    /// - Those of [`create`](Self::create).
     pub async fn ensure(&self, alias: impl AsRef<str>, new: NewKey) -> Result<KeyInfo> {
         let alias = alias_name(alias.as_ref())?;
         if let Some(found) = self.find(&alias, &new).await? {
@@ -52,17 +60,19 @@ impl Keys {
             return Ok(found);
         }
         match self.create_unchecked(&new.clone().alias(alias.as_str())).await {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            Ok(info) => Ok(info),
+            Err(Failed { error, fate: Fate::Deleted | Fate::Disabled }) if error.kind() == ErrorKind::AlreadyExists => {
                 let reference = KeyRef::Alias(alias.clone());
-                let info = self.when_visible(|| self.metadata(&reference)).await?;
+                let info = self.when_spread(Early::of(&new), || self.metadata(&reference)).await?;
                 self.checked(info, &alias, &new).await
             }
-            result => result,
+            Err(failed) => Err(failed.error),
         }
     }
 
     async fn find(&self, alias: &AliasName, new: &NewKey) -> Result<Option<KeyInfo>> {
-        match self.metadata(&KeyRef::Alias(alias.clone())).await {
+        let reference = KeyRef::Alias(alias.clone());
+        match self.when_spread(Early::of(new).or_absent(), || self.metadata(&reference)).await {
             Ok(info) => self.checked(info, alias, new).await.map(Some),
             Err(error) if error.kind() == ErrorKind::KeyNotFound => Ok(None),
             Err(error) => Err(error),
@@ -85,12 +95,12 @@ impl Keys {
             return refused(ErrorKind::KeyUnsuitable, message, "choose another alias");
         }
         if info.state().as_str() != "Enabled" {
-            let message = format!("which is in state {}", crate::error::one_line(info.state().as_str()));
+            let message = format!("which is in state {}", one_line(info.state().as_str()));
             return refused(ErrorKind::KeyUnusable, message, "bring the key into use again, or choose another alias");
         }
         let key = info.reference();
         if info.is_for_signing() {
-            let public = self.when_visible(|| self.public_key(&key)).await?;
+            let public = self.when_spread(Early::of(new), || self.public_key(&key, info.spec())).await?;
             info.learn(public);
         }
         info.aliases.push(alias.clone());
@@ -98,6 +108,6 @@ impl Keys {
     }
 }
 
-fn describe(spec: &super::KeySpec, usage: &super::KeyUsage) -> String {
-    crate::error::one_line(&format!("{} for {}", spec.as_str(), usage.as_str()))
+fn describe(spec: &KeySpec, usage: &KeyUsage) -> String {
+    one_line(&format!("{} for {}", spec.as_str(), usage.as_str()))
 }

@@ -2,7 +2,7 @@
 
 use aws_sdk_kms::types::{KeySpec, OriginType};
 
-use super::{KeyInfo, Keys, NewKey, Secret, visible::Early, wrap};
+use super::{KeyInfo, Keys, NewKey, Secret, create::Incomplete, visible::Early, wrap};
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
     key_ref::KeyRef,
@@ -13,7 +13,7 @@ impl Keys {
     ///
     /// The secret is wrapped for KMS alone (`RSA_AES_KEY_WRAP_SHA_256` over PKCS#8) and does not expire there. It is a success only
     /// when the public key that KMS reports is that of the secret. If a step fails, the new key's deletion is scheduled, as by
-    /// [`create`](Self::create).
+    /// [`create`](Self::create); a future that is dropped half-way may leave it.
     ///
     /// KMS does not keep a copy from which it could restore imported material: keep your own, offline, or the key is as durable as one
     /// `DeleteImportedKeyMaterial`. A copy elsewhere can sign, too.
@@ -45,15 +45,16 @@ impl Keys {
             return Err(error.with_remedy("use NewKey::signing()"));
         }
         self.check_alias_is_free(&new).await?;
-        let mut info = self.create_bare(&new, OriginType::External).await?;
+        let mut info = self.create_bare(&new, OriginType::External).await.map_err(|failed| failed.error)?;
         let key = info.reference();
         let imported = async {
             self.send_material(&key, Early::of(&new), &secret).await?;
-            self.complete(&mut info, &new).await
+            self.complete(&mut info, &new).await?;
+            Ok::<_, Incomplete>(())
         };
         match imported.await {
             Ok(()) => Ok(info),
-            Err(error) => Err(self.retire(&key, Early::of(&new), error).await),
+            Err(incomplete) => Err(self.give_up(&key, &new, incomplete).await.error),
         }
     }
 
@@ -75,13 +76,13 @@ impl Keys {
     }
 
     async fn prove_material(&self, key: &KeyRef, early: Early, secret: &Secret) -> Result<()> {
-        let found =
-            self.when_spread(early, || self.public_key(key)).await?.public_key.map(|public_key| public_key.address());
+        let public = self.when_spread(early, || self.public_key(key, &KeySpec::EccSecgP256K1)).await?;
+        let found = public.public_key.map(|public_key| public_key.address());
         if found == Some(secret.address()) {
             return Ok(());
         }
-        let is = found.map_or_else(|| "of another curve".to_owned(), |address| format!("that of {address}"));
-        let message = format!("KMS reports a public key that is {is}, not that of the secret, {}", secret.address());
+        let found = found.unwrap_or_default();
+        let message = format!("KMS reports the public key of {found}, not that of the secret, {}", secret.address());
         let error = Error::new(ErrorKind::AddressMismatch, Operation::ImportKeyMaterial, message);
         Err(error.with_key(key.as_ref()).with_remedy("check that the endpoint is AWS KMS; do not use this key"))
     }

@@ -8,7 +8,7 @@ use aws_sdk_kms::{
     types::{KeyManagerType, KeyMetadata, KeySpec, KeyState, KeyUsageType, OriginType},
 };
 
-use super::{KeyRecord, Keys, list::Page, new_key::alias_name};
+use super::{KeyRecord, Keys, new_key::alias_name, pages::Pages};
 use crate::{
     client::Where,
     error::{Error, ErrorKind, Operation, Result, one_line},
@@ -164,7 +164,7 @@ pub(super) struct Public {
 }
 
 impl Public {
-    fn read(answer: GetPublicKeyOutput, key: &KeyRef) -> Result<Self> {
+    fn read(answer: GetPublicKeyOutput, key: &KeyRef, spec: &KeySpec) -> Result<Self> {
         let invalid = |message: &str| Error::new(ErrorKind::InvalidResponse, Operation::GetPublicKey, message);
         let answered = answer.key_id().ok_or_else(|| invalid("the answer has no KeyId"))?;
         if !answered.parse().is_ok_and(|answered| key.can_lead_to(&answered)) {
@@ -172,8 +172,10 @@ impl Public {
             return Err(Error::new(ErrorKind::KeyChanged, Operation::GetPublicKey, message));
         }
         let spki_der = answer.public_key.ok_or_else(|| invalid("the answer has no PublicKey"))?.into_inner();
-        let is_secp256k1 = answer.key_spec == Some(KeySpec::EccSecgP256K1);
-        let public_key = is_secp256k1.then(|| PublicKey::from_spki_der(&spki_der)).transpose()?;
+        if answer.key_spec.as_ref() != Some(spec) {
+            return Err(invalid("the answer's KeySpec is not the key's"));
+        }
+        let public_key = (*spec == KeySpec::EccSecgP256K1).then(|| PublicKey::from_spki_der(&spki_der)).transpose()?;
         Ok(Self { spki_der, public_key })
     }
 }
@@ -181,7 +183,7 @@ impl Public {
 impl Keys {
     /// All that is known of one key.
     ///
-    /// Needs `kms:DescribeKey` and `kms:ListAliases`, of a key that can sign also `kms:GetPublicKey`. Tags are left out where
+    /// Needs `kms:DescribeKey`, of a key that can sign also `kms:GetPublicKey`. Aliases and tags are left out where `kms:ListAliases` or
     /// `kms:ListResourceTags` is refused.
     ///
     /// # Errors
@@ -192,7 +194,10 @@ impl Keys {
         let key: KeyRef = key.as_ref().parse()?;
         let mut info = self.metadata(&key).await?;
         self.read_public_key(&mut info).await?;
-        self.read_aliases(&mut info).await?;
+        match self.read_aliases(&mut info).await {
+            Err(error) if error.kind() != ErrorKind::AccessDenied => return Err(error),
+            _ => {}
+        }
         self.try_read_tags(&mut info).await?;
         Ok(info)
     }
@@ -204,28 +209,26 @@ impl Keys {
     /// The public key, where KMS gives it in the state the key is in.
     pub(super) async fn read_public_key(&self, info: &mut KeyInfo) -> Result<()> {
         if info.has_public_key() {
-            let public = self.public_key(&info.reference()).await?;
+            let public = self.public_key(&info.reference(), info.spec()).await?;
             info.learn(public);
         }
         Ok(())
     }
 
-    pub(super) async fn public_key(&self, key: &KeyRef) -> Result<Public> {
+    pub(super) async fn public_key(&self, key: &KeyRef, spec: &KeySpec) -> Result<Public> {
         let place: Where = self.client.place_of(key)?;
-        self.client.get_public_key(key, &[], place, |answer| Public::read(answer, key)).await
+        self.client.get_public_key(key, &[], place, |answer| Public::read(answer, key, spec)).await
     }
 
     async fn read_aliases(&self, info: &mut KeyInfo) -> Result<()> {
         let key = info.reference();
-        let mut marker = None;
-        loop {
-            let mut page = self.client.list_aliases(Some(&key), marker.as_deref()).await?;
+        let mut pages = Pages::default();
+        while pages.has_next() {
+            let mut page = self.client.list_aliases(Some(&key), pages.marker()).await?;
             info.aliases.extend(page.aliases().iter().filter_map(|alias| alias_name(alias.alias_name()?).ok()));
-            marker = page.next(marker)?;
-            if marker.is_none() {
-                return Ok(());
-            }
+            pages.turn(page.truncated, page.next_marker.take())?;
         }
+        Ok(())
     }
 
     pub(super) async fn read_tags(&self, info: &mut KeyInfo) -> Result<()> {

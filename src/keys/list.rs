@@ -2,14 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use aws_sdk_kms::operation::{list_aliases::ListAliasesOutput, list_keys::ListKeysOutput};
+use aws_sdk_kms::types::KeyListEntry;
 use futures_util::{
     Stream, StreamExt, TryStreamExt,
-    future::{self, Either, Ready},
+    future::{self, Either},
     stream::{self, BoxStream},
 };
 
-use super::{Filter, KeyInfo, Keys, new_key::alias_name};
+use super::{Filter, KeyInfo, Keys, new_key::alias_name, pages::Pages};
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
     key_ref::{AliasName, KeyRef},
@@ -52,9 +52,15 @@ impl Skipped {
 
 /// The aliases of an account and Region, by key id.
 type Aliases = HashMap<String, Vec<AliasName>>;
+/// A key's ARN or id, and its aliases.
+type Candidate = (String, Vec<AliasName>);
+
+/// A batch has so many keys for each that is read at a time: the slowest of it holds up the others.
+const BATCH: usize = 2;
 
 impl Keys {
-    /// The keys that fit a filter, in KMS's order. Requests are made as the stream is read, several at once within the client's limits.
+    /// The keys that fit a filter: in KMS's order, with an alias prefix in that of the aliases. Requests are made as the stream is read,
+    /// for many keys at once within the client's limits.
     ///
     /// A key that may not be read is [`Listed::Skipped`], with the reason. A key whose tags alone may not be read is listed without
     /// them, unless the filter asks for one. The names of all aliases are held in memory, the keys are not.
@@ -74,7 +80,7 @@ impl Keys {
     /// let keys = Keys::new(FakeKms::new().client());
     /// keys.create(NewKey::signing().alias("alias/wallets/1")).await?;
     ///
-    /// let mut listed = std::pin::pin!(keys.list(Filter::new().alias_prefix("alias/wallets/")));
+    /// let mut listed = keys.list(Filter::new().alias_prefix("alias/wallets/"));
     /// while let Some(item) = listed.try_next().await? {
     ///     match item {
     ///         Listed::Key(key) => println!("{} {:?}", key.arn(), key.address()),
@@ -84,45 +90,35 @@ impl Keys {
     /// }
     /// # Ok::<_, kms_signer::Error>(()) }).unwrap();
     /// ```
-    pub fn list(&self, filter: Filter) -> impl Stream<Item = Result<Listed>> + Send + 'static + use<> {
+    pub fn list(&self, filter: Filter) -> impl Stream<Item = Result<Listed>> + Send + Unpin + 'static + use<> {
         self.listed(filter, true)
     }
 
     /// Tags are read where they are wanted or the filter asks for one.
+    ///
+    /// The keys are read a batch at a time, each to its end before the first is given out: what waited in the client's queue without
+    /// being polled would hold up everybody behind it.
     pub(super) fn listed(&self, filter: Filter, tags: bool) -> BoxStream<'static, Result<Listed>> {
         let (keys, filter) = (self.clone(), Arc::new(filter));
-        let inspections = stream::once(keys.clone().all_aliases())
+        let concurrency = self.client.useful_concurrency();
+        let candidates = stream::once(keys.clone().all_aliases())
             .map_ok({
                 let (keys, filter) = (keys.clone(), Arc::clone(&filter));
                 move |aliases| keys.clone().candidates(&filter, aliases)
             })
-            .try_flatten()
-            .map(move |candidate| {
-                let (keys, filter) = (keys.clone(), Arc::clone(&filter));
-                async move {
-                    match candidate {
-                        Ok((key, aliases)) => keys.inspect(key, aliases, &filter, tags).await,
-                        Err(error) => Err(error),
-                    }
-                }
-            });
-        let mut has_ended = false;
-        inspections
-            .buffered(self.client.useful_concurrency())
-            .try_filter_map(|listed| future::ready(Ok(listed)))
-            .take_while(move |item| {
-                let goes_on = !has_ended;
-                has_ended |= item.is_err();
-                future::ready(goes_on)
-            })
+            .try_flatten();
+        candidates
+            .chunks(concurrency * BATCH)
+            .then(move |batch| keys.clone().inspect_all(batch, Arc::clone(&filter), tags, concurrency))
+            .flat_map(stream::iter)
             .boxed()
     }
 
     async fn all_aliases(self) -> Result<Aliases> {
         let mut aliases = Aliases::new();
-        let mut marker: Option<String> = None;
-        loop {
-            let mut page = self.client.list_aliases(None, marker.as_deref()).await?;
+        let mut pages = Pages::default();
+        while pages.has_next() {
+            let mut page = self.client.list_aliases(None, pages.marker()).await?;
             for entry in page.aliases() {
                 // AWS's own exist without a key until they are used.
                 let (Some(name), Some(key)) = (entry.alias_name(), entry.target_key_id()) else { continue };
@@ -130,43 +126,57 @@ impl Keys {
                     aliases.entry(key.to_owned()).or_default().push(name);
                 }
             }
-            marker = page.next(marker)?;
-            if marker.is_none() {
-                return Ok(aliases);
-            }
+            pages.turn(page.truncated, page.next_marker.take())?;
         }
+        Ok(aliases)
     }
 
     /// The keys that a listing has to look at, each with its aliases.
-    fn candidates(
-        self,
-        filter: &Filter,
-        mut aliases: Aliases,
-    ) -> impl Stream<Item = Result<(String, Vec<AliasName>)>> + Send + use<> {
+    fn candidates(self, filter: &Filter, mut aliases: Aliases) -> impl Stream<Item = Result<Candidate>> + Send + use<> {
         if filter.alias_prefix.is_some() {
             aliases.retain(|_, names| names.iter().any(|name| filter.fits_alias(name.as_str())));
             let mut keys: Vec<_> = aliases.into_iter().collect();
             keys.sort_unstable_by(|(_, one), (_, other)| one.cmp(other));
             return Either::Left(stream::iter(keys.into_iter().map(Ok)));
         }
-        let pages = stream::try_unfold(Some(None), move |marker: Option<Option<String>>| {
+        let pages = stream::try_unfold(Pages::default(), move |mut pages| {
             let client = self.client.clone();
             async move {
-                let Some(marker) = marker else { return Ok(None) };
-                let mut page = client.list_keys(marker.as_deref()).await?;
+                if !pages.has_next() {
+                    return Ok(None);
+                }
+                let mut page = client.list_keys(pages.marker()).await?;
+                pages.turn(page.truncated, page.next_marker.take())?;
                 let keys = page.keys.take().unwrap_or_default();
-                let next = page.next(marker)?;
-                Ok(Some((stream::iter(keys.into_iter().map(Ok)), next.map(Some))))
+                Ok(Some((stream::iter(keys.into_iter().map(Ok)), pages)))
             }
         });
-        Either::Right(pages.try_flatten().try_filter_map(move |entry: aws_sdk_kms::types::KeyListEntry| {
-            let names = |id: &str| aliases.get(id).cloned().unwrap_or_default();
+        Either::Right(pages.try_flatten().try_filter_map(move |entry: KeyListEntry| {
             let found = entry.key_id.map(|id| {
-                let names = names(&id);
+                let names = aliases.get(&id).cloned().unwrap_or_default();
                 (entry.key_arn.unwrap_or(id), names)
             });
-            future::ready(Ok(found)) as Ready<Result<_>>
+            future::ready(Ok(found))
         }))
+    }
+
+    /// What is to be said of each, up to and with the first error that ends the listing.
+    async fn inspect_all(
+        self,
+        batch: Vec<Result<Candidate>>,
+        filter: Arc<Filter>,
+        tags: bool,
+        concurrency: usize,
+    ) -> Vec<Result<Listed>> {
+        let inspected: Vec<Result<Option<Listed>>> = stream::iter(batch)
+            .map(async |candidate| {
+                let (key, aliases) = candidate?;
+                self.inspect(key, aliases, &filter, tags).await
+            })
+            .buffered(concurrency)
+            .collect()
+            .await;
+        inspected.into_iter().filter_map(Result::transpose).collect()
     }
 
     /// Nothing if the key does not fit.
@@ -209,35 +219,3 @@ impl Keys {
         Ok(Some(info))
     }
 }
-
-/// A page of a list, and the marker of the next.
-pub(super) trait Page {
-    fn is_truncated(&self) -> bool;
-    fn marker(&mut self) -> Option<String>;
-
-    /// A page that leads to itself would be read for ever.
-    fn next(&mut self, marker: Option<String>) -> Result<Option<String>> {
-        match self.marker().filter(|_| self.is_truncated()) {
-            Some(next) if Some(&next) == marker.as_ref() => {
-                Err(Error::new(ErrorKind::InvalidResponse, Operation::ListKeys, "a page of the list leads to itself"))
-            }
-            next => Ok(next),
-        }
-    }
-}
-
-macro_rules! page {
-    ($($output:ty),*) => {$(
-        impl Page for $output {
-            fn is_truncated(&self) -> bool {
-                self.truncated
-            }
-
-            fn marker(&mut self) -> Option<String> {
-                self.next_marker.take()
-            }
-        }
-    )*};
-}
-
-page!(ListAliasesOutput, ListKeysOutput);

@@ -48,6 +48,7 @@ impl From<Vec<KeyRecord>> for Selection {
 
 /// Signers that were loaded together, and the keys that could not be.
 #[derive(Debug)]
+#[must_use]
 pub struct Signers {
     signers: Vec<KmsSigner>,
     skipped: Vec<Skipped>,
@@ -61,20 +62,19 @@ impl Keys {
     ///
     /// # Errors
     ///
-    /// As [`list`](Self::list); [`ErrorKind::InvalidKeyRef`] if one of the ids is no key reference. A key that cannot be loaded for a
-    /// reason of its own is among the [skipped](Signers::skipped).
+    /// As [`list`](Self::list); [`ErrorKind::InvalidKeyRef`] if one of the ids is no key reference; [`ErrorKind::Credentials`] if there
+    /// are none. A key that cannot be loaded for a reason of its own is among the [skipped](Signers::skipped).
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
     /// use kms_signer::{fake::FakeKms, keys::{Keys, NewKey, Selection}};
     ///
     /// let keys = Keys::new(FakeKms::new().client());
-    /// for alias in ["alias/deposits", "alias/payouts"] {
-    ///     keys.create(NewKey::signing().alias(alias)).await?;
-    /// }
+    /// let payouts = keys.create(NewKey::signing().alias("alias/payouts")).await?;
+    /// keys.create(NewKey::signing().alias("alias/deposits")).await?;
     /// let signers = keys.load_signers(Selection::keys(["alias/deposits", "alias/payouts"])).await?;
     /// # #[cfg(feature = "network")]
-    /// let wallet = signers.into_wallet()?;
+    /// let wallet = signers.into_wallet(payouts.address().unwrap_or_default())?;
     /// # Ok::<_, kms_signer::Error>(()) }).unwrap();
     /// ```
     pub async fn load_signers(&self, selection: impl Into<Selection>) -> Result<Signers> {
@@ -178,21 +178,22 @@ impl Signers {
         self
     }
 
-    /// A wallet of all the signers; the first one is its default.
+    /// A wallet of all the signers. `default` signs what says no sender: name it, so that a key that was skipped does not let another
+    /// one pay.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::KeyNotFound`] if there is no signer.
+    /// [`ErrorKind::KeyNotFound`] if no signer of that address was loaded.
     #[cfg(feature = "network")]
-    pub fn into_wallet(self) -> Result<alloy_network::EthereumWallet> {
-        let mut signers = self.signers.into_iter();
-        let first = signers.next().ok_or_else(|| {
-            use crate::error::{Error, Operation};
-            Error::new(ErrorKind::KeyNotFound, Operation::Connect, "no key was loaded, so there is no wallet")
+    pub fn into_wallet(self, default: Address) -> Result<alloy_network::EthereumWallet> {
+        use crate::error::{Error, Operation};
+
+        let first = self.get(default).cloned().ok_or_else(|| {
+            Error::new(ErrorKind::KeyNotFound, Operation::Connect, format!("no signer of {default} was loaded"))
                 .with_remedy("check the selection, and the reasons for which keys were skipped")
         })?;
         let mut wallet = alloy_network::EthereumWallet::from(first);
-        for signer in signers {
+        for signer in self.signers.into_iter().filter(|signer| signer.address() != default) {
             wallet.register_signer(signer);
         }
         Ok(wallet)

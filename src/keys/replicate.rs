@@ -68,10 +68,12 @@ impl From<String> for Replica {
 
 impl Keys {
     /// Makes a replica of a multi-Region key in another Region, waits until it can be used, and gives it its alias. A replica that is
-    /// there already is taken, and what it lacks is completed: its imported material, its alias.
+    /// there already is taken, and what it lacks is completed: its imported material, its alias. Its description, tags and policy stay
+    /// as they are.
     ///
     /// The replica is reached through the client's own SDK client for that Region where it has one
-    /// ([`with_failover_client`](crate::KmsClient::with_failover_client)), else through one made from the first one's configuration.
+    /// ([`with_failover_client`](crate::KmsClient::with_failover_client)), else through one made from the first one's configuration,
+    /// which takes an endpoint URL along: where each Region has an endpoint of its own, give the client the Region first.
     ///
     /// Needs `kms:ReplicateKey` and `kms:DescribeKey` on the key; in the other Region `kms:CreateKey`, and what
     /// [`create`](Self::create) and [`import`](Self::import) need.
@@ -109,7 +111,7 @@ impl Keys {
             _ => {}
         }
         if let Some(secret) = &secret {
-            let public = self.public_key(&key).await?;
+            let public = self.public_key(&key, info.spec()).await?;
             if public.public_key.is_none_or(|public_key| public_key != secret.public_key()) {
                 let message = "the secret is not that of the key";
                 return refused(ErrorKind::AddressMismatch, message, "give the secret that was imported into it");
@@ -117,10 +119,18 @@ impl Keys {
         }
         let there = Self { client: self.client.for_region(&region), ..self.clone() };
         let mut replica = self.make_replica(&there, &key, &region, &own).await?;
-        if let Some(secret) = secret.filter(|_| replica.state() != &KeyState::Enabled) {
+        if let Some(secret) = secret.filter(|_| replica.state() == &KeyState::PendingImport) {
             there.send_material(&replica.reference(), Early::of(&own), &secret).await?;
         }
         there.finish_replica(&mut replica, &own).await?;
+        if info.is_for_signing() && replica.spki_der() != self.public_key(&key, info.spec()).await?.spki_der.get(..) {
+            let message = format!("the replica {} has another public key", replica.arn());
+            return refused(
+                ErrorKind::AddressMismatch,
+                &message,
+                "check that the endpoints are AWS KMS; do not use it",
+            );
+        }
         Ok(replica)
     }
 
@@ -143,18 +153,19 @@ impl Keys {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
             Err(error) => return Err(error),
         };
-        let mut info = there.when_created(&reference).await?;
+        let mut info = there.when_created(&reference, own).await?;
         info.tags = is_new.then(|| own.tags.clone());
         Ok(info)
     }
 
     /// Waits until a replica appears and is no longer being created.
-    async fn when_created(&self, key: &KeyRef) -> Result<KeyInfo> {
-        self.when_visible(|| async {
+    async fn when_created(&self, key: &KeyRef, own: &NewKey) -> Result<KeyInfo> {
+        self.when_spread(Early::of(own).with_material(), || async {
             let info = self.metadata(key).await?;
             if info.state() == &KeyState::Creating {
                 let message = "the replica is still being created";
-                return Err(Error::new(ErrorKind::KeyNotFound, Operation::ReplicateKey, message).with_key(key.as_ref()));
+                let error = Error::new(ErrorKind::KeyUnusable, Operation::ReplicateKey, message);
+                return Err(error.with_key(key.as_ref()).with_remedy("replicate again to complete it"));
             }
             Ok(info)
         })
@@ -165,11 +176,11 @@ impl Keys {
         let (key, early) = (info.reference(), Early::of(own));
         let alias = own.alias.as_deref().map(alias_name).transpose()?;
         if info.is_for_signing() {
-            let public = self.when_spread(early, || self.public_key(&key)).await?;
+            let public = self.when_spread(early, || self.public_key(&key, info.spec())).await?;
             info.learn(public);
         }
         if let Some(alias) = alias {
-            self.when_spread(early, || self.create_alias(alias.as_str(), &key)).await?;
+            self.name(&alias, &key, early).await.map_err(|incomplete| incomplete.error)?;
             info.aliases.push(alias);
         }
         Ok(())

@@ -8,6 +8,7 @@ use alloy_signer_local::PrivateKeySigner;
 use k256::{SecretKey, pkcs8::EncodePrivateKey};
 use zeroize::Zeroizing;
 
+use super::keystore;
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
     public_key::PublicKey,
@@ -56,15 +57,17 @@ impl Secret {
     }
 
     /// Decrypts a JSON keystore file (Web3 Secret Storage, version 3). It takes about a second of one processor, by design: in
-    /// an asynchronous program call it from `spawn_blocking`.
+    /// an asynchronous program call it from `spawn_blocking`. A file that asks for more than 1 GiB of memory is refused.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Config`] if the file cannot be read, is no keystore, or the password is wrong.
     pub fn from_keystore(path: impl AsRef<Path>, password: impl AsRef<[u8]>) -> Result<Self> {
-        PrivateKeySigner::decrypt_keystore(path, password)
-            .map(Self::from)
-            .map_err(|error| invalid(format!("the keystore cannot be decrypted: {error}")))
+        let bytes = keystore::decrypt(path.as_ref(), password.as_ref())
+            .map_err(|error| invalid(format!("the keystore cannot be decrypted: {error}")))?;
+        let bytes: &[u8; 32] =
+            bytes.as_slice().try_into().map_err(|_| invalid("the keystore holds no private key".to_owned()))?;
+        Self::from_bytes(bytes)
     }
 
     /// The Ethereum address.

@@ -1,7 +1,8 @@
 //! KMS shows what was made a little later: until then it answers that there is no such key.
 
 use core::{future::Future, time::Duration};
-use std::time::Instant;
+
+use tokio::time::Instant;
 
 use super::{Keys, NewKey};
 use crate::error::{ErrorKind, Result};
@@ -14,8 +15,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const TAGS_SHARE: u32 = 6;
 
 /// What of a new key may not have spread yet.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Early {
+    /// That there is one.
+    existence: bool,
     /// Its tags, which a policy may ask for.
     tags: bool,
     /// Its imported material.
@@ -23,8 +26,15 @@ pub(super) struct Early {
 }
 
 impl Early {
+    const EXISTENCE: Self = Self { existence: true, tags: false, material: false };
+
     pub(super) fn of(new: &NewKey) -> Self {
-        Self { tags: !new.tags.is_empty(), material: false }
+        Self { tags: !new.tags.is_empty(), ..Self::EXISTENCE }
+    }
+
+    /// There may be none at all.
+    pub(super) fn or_absent(self) -> Self {
+        Self { existence: false, ..self }
     }
 
     pub(super) fn with_material(self) -> Self {
@@ -33,7 +43,7 @@ impl Early {
 
     fn explains(self, kind: ErrorKind, waited: Duration, limit: Duration) -> bool {
         match kind {
-            ErrorKind::KeyNotFound => waited < limit,
+            ErrorKind::KeyNotFound => self.existence && waited < limit,
             ErrorKind::KeyUnusable => self.material && waited < limit,
             ErrorKind::AccessDenied => self.tags && waited < limit / TAGS_SHARE,
             _ => false,
@@ -44,7 +54,7 @@ impl Early {
 impl Keys {
     /// Asks until the key is found, or for as long as a new one may take to appear.
     pub(super) async fn when_visible<T, F: Future<Output = Result<T>>>(&self, ask: impl Fn() -> F) -> Result<T> {
-        self.when_spread(Early::default(), ask).await
+        self.when_spread(Early::EXISTENCE, ask).await
     }
 
     /// Asks until nothing is early any more.

@@ -117,12 +117,15 @@ fn a_key_manager_manages_its_own_and_never_deletes_or_signs() {
         .grantee(role("aws", OWN, "relayer"))
         .replica_region("eu-west-1");
     let strict = Policy::parse(&builder.clone().build().unwrap().to_json());
-    let with_policies = Policy::parse(&builder.key_policies().build().unwrap().to_json());
+    let with_policies = Policy::parse(&builder.clone().key_policies().build().unwrap().to_json());
+    let with_imports = Policy::parse(&builder.imports().build().unwrap().to_json());
 
     let key = key("aws", "us-east-1").to_string();
     let on_own = |action| Request::new(action, &key).with("aws:ResourceTag/team", "wallets");
     let on_others = |action| Request::new(action, &key).with("aws:ResourceTag/team", "treasury");
-    let create = |tag| Request::new("kms:CreateKey", "*").with("aws:RequestTag/team", tag);
+    let create_of =
+        |tag, origin| Request::new("kms:CreateKey", "*").with("aws:RequestTag/team", tag).with("kms:KeyOrigin", origin);
+    let create = |tag| create_of(tag, "AWS_KMS");
     let tag = |request: Request, keys: &[&str], value| {
         request.with_all("aws:TagKeys", keys).with("aws:RequestTag/team", value)
     };
@@ -142,8 +145,6 @@ fn a_key_manager_manages_its_own_and_never_deletes_or_signs() {
         on_own("kms:ListResourceTags"),
         on_own("kms:DisableKey"),
         on_own("kms:EnableKey"),
-        on_own("kms:GetParametersForImport"),
-        on_own("kms:ImportKeyMaterial").with("kms:ExpirationModel", "KEY_MATERIAL_DOES_NOT_EXPIRE"),
         on_own("kms:CreateAlias"),
         on_own("kms:UpdateAlias"),
         alias("kms:CreateAlias", "wallets/1"),
@@ -154,8 +155,16 @@ fn a_key_manager_manages_its_own_and_never_deletes_or_signs() {
         Request::new("kms:ListKeys", "*"),
         Request::new("kms:ListAliases", "*"),
     ] {
-        assert!(strict.allows(&request), "{request:?}");
-        assert!(with_policies.allows(&request), "{request:?}");
+        for policy in [&strict, &with_policies, &with_imports] {
+            assert!(policy.allows(&request), "{request:?}");
+        }
+    }
+    for request in [
+        create_of("wallets", "EXTERNAL"),
+        on_own("kms:GetParametersForImport"),
+        on_own("kms:ImportKeyMaterial").with("kms:ExpirationModel", "KEY_MATERIAL_DOES_NOT_EXPIRE"),
+    ] {
+        assert!(with_imports.allows(&request) && !strict.allows(&request), "{request:?}");
     }
     for request in [
         Request::new("kms:CreateKey", "*"),
@@ -182,8 +191,9 @@ fn a_key_manager_manages_its_own_and_never_deletes_or_signs() {
         grant(&["Sign"], "arn:aws:iam::444455556666:root"),
         on_own("kms:ReplicateKey").with("kms:ReplicaRegion", "us-west-2"),
     ] {
-        assert!(!strict.allows(&request), "{request:?}");
-        assert!(!with_policies.allows(&request), "{request:?}");
+        for policy in [&strict, &with_policies, &with_imports] {
+            assert!(!policy.allows(&request), "{request:?}");
+        }
     }
     assert!(!strict.allows(&on_own("kms:PutKeyPolicy")));
     assert!(with_policies.allows(&on_own("kms:PutKeyPolicy")));
@@ -204,7 +214,8 @@ fn a_manager_of_one_key_spec_leaves_the_others_alone() {
     let policy = IamPolicy::key_manager(account, "team", "wallets").key_spec("ECC_SECG_P256K1").build().unwrap();
     let policy = Policy::parse(&policy.to_json());
     let key = key("aws", "us-east-1").to_string();
-    let create = Request::new("kms:CreateKey", "*").with("aws:RequestTag/team", "wallets");
+    let create =
+        Request::new("kms:CreateKey", "*").with("aws:RequestTag/team", "wallets").with("kms:KeyOrigin", "AWS_KMS");
     let disable = Request::new("kms:DisableKey", &key).with("aws:ResourceTag/team", "wallets");
     for request in [create, disable] {
         assert!(policy.allows(&request.clone().with("kms:KeySpec", "ECC_SECG_P256K1")), "{request:?}");

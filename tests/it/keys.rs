@@ -29,7 +29,7 @@ fn keys_with(change: impl FnOnce(KmsClient) -> KmsClient) -> (FakeKms, Keys) {
     (fake, keys)
 }
 
-/// How often each operation was asked for since `before` requests.
+/// How often the operation was asked for.
 fn count(fake: &FakeKms, operation: &str) -> usize {
     fake.requests().iter().filter(|request| request.operation() == operation).count()
 }

@@ -156,7 +156,15 @@ async fn a_denial_may_be_early_for_a_tagged_key_only() {
 
 #[tokio::test]
 async fn a_key_that_may_have_been_made_is_not_made_again() {
-    for fault in [Fault::disconnect(), Fault::stall(), Fault::garbage_body(), Fault::status(502)] {
+    let internal = Fault::error("KMSInternalException", 500, "oops");
+    for fault in [
+        Fault::disconnect(),
+        Fault::stall(),
+        Fault::garbage_body(),
+        Fault::status(502),
+        Fault::missing_field("KeyMetadata"),
+        internal,
+    ] {
         let case = format!("{fault:?}");
         let (fake, keys) = keys_with(|client| client.with_attempt_timeout(Duration::from_millis(200)));
         fake.inject(fault.on("CreateKey"));
@@ -166,16 +174,81 @@ async fn a_key_that_may_have_been_made_is_not_made_again() {
         assert!(error.to_string().contains("it may have been created nevertheless"), "{case}: {error}");
     }
     // What was refused, or never sent, was not made.
-    for fault in [
-        Fault::refuse(),
-        Fault::error("ThrottlingException", 400, "slow"),
-        Fault::error("KMSInternalException", 500, "oops"),
-    ] {
+    for fault in [Fault::refuse(), Fault::error("ThrottlingException", 400, "slow")] {
         let (fake, keys) = fake_and_keys();
         fake.inject(fault.on("CreateKey"));
         keys.create(NewKey::signing()).await.unwrap();
         assert!(count(&fake, "CreateKey") <= 2);
     }
+}
+
+/// Its ARN is known, so it need not be left behind.
+#[tokio::test]
+async fn a_key_that_is_described_badly_is_put_out_of_use() {
+    let (fake, keys) = fake_and_keys();
+    let key = fake.create_key().unwrap();
+    let answer = format!(r#"{{"KeyMetadata":{{"KeyId":"{}","Arn":"{key}"}}}}"#, key.key_id());
+    fake.inject(Fault::response(200, "application/x-amz-json-1.1", answer).on("CreateKey"));
+    let error = keys.create(NewKey::signing()).await.unwrap_err();
+    assert_kind(&error, ErrorKind::InvalidResponse);
+    assert_eq!(error.operation(), Operation::CreateKey);
+    assert!(error.to_string().contains("is scheduled for deletion"), "{error}");
+    assert_eq!(the_only_key(&keys).await.state(), &State::PendingDeletion);
+}
+
+/// All answers are lost, and the alias was made: somebody may have found the key by it.
+#[tokio::test(start_paused = true)]
+async fn a_key_whose_alias_was_made_is_never_put_out_of_use() {
+    let (fake, keys) = fake_and_keys();
+    fake.inject(Fault::disconnect().on("CreateAlias").times(4));
+    let key = keys.create(NewKey::signing().alias("alias/a")).await.unwrap();
+    assert_eq!(keys.describe("alias/a").await.unwrap().arn(), key.arn());
+    assert_eq!(count(&fake, "ScheduleKeyDeletion"), 0);
+
+    // Nor where KMS does not say whose it is.
+    let (fake, keys) = fake_and_keys();
+    fake.inject(Fault::error("NotFoundException", 400, "no such alias").on("DescribeKey"));
+    fake.inject(Fault::disconnect().on("CreateAlias").times(4));
+    fake.inject(Fault::error("AccessDeniedException", 400, "not you").on("DescribeKey").forever());
+    let error = keys.create(NewKey::signing().alias("alias/a")).await.unwrap_err();
+    assert_kind(&error, ErrorKind::Transport);
+    assert!(error.to_string().contains("was kept, since its alias may have been made"), "{error}");
+    assert_eq!(count(&fake, "ScheduleKeyDeletion") + count(&fake, "DisableKey"), 0);
+}
+
+/// The alias was made by a request whose answer was lost, and is not visible yet to the one that looks.
+#[tokio::test(start_paused = true)]
+async fn an_alias_that_is_not_visible_yet_is_waited_for() {
+    let (fake, keys) = fake_and_keys();
+    fake.inject(Fault::disconnect().on("CreateAlias"));
+    fake.inject(Fault::error("NotFoundException", 400, "no such alias").on("DescribeKey").times(6));
+    keys.create(NewKey::signing().alias("alias/a")).await.unwrap();
+    assert_eq!((count(&fake, "DescribeKey"), count(&fake, "ScheduleKeyDeletion")), (7, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alias_that_was_not_made_costs_the_key() {
+    let (fake, keys) = fake_and_keys();
+    fake.inject(Fault::status(503).on("CreateAlias").times(4));
+    let error = keys.create(NewKey::signing().alias("alias/a")).await.unwrap_err();
+    assert_kind(&error, ErrorKind::Unavailable);
+    assert!(error.to_string().contains("is scheduled for deletion"), "{error}");
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_the_clean_up_is_recognised() {
+    let (fake, keys) = fake_and_keys();
+    fake.inject(Fault::error("AccessDeniedException", 400, "not you").on("CreateAlias"));
+    fake.inject(Fault::disconnect().on("ScheduleKeyDeletion"));
+    let error = keys.create(NewKey::signing().alias("alias/a")).await.unwrap_err();
+    assert!(error.to_string().contains("is scheduled for deletion"), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_of_another_curve_is_refused() {
+    let (fake, keys) = fake_and_keys();
+    fake.inject(Fault::set_field("KeySpec", "ECC_NIST_P256").on("GetPublicKey"));
+    assert_kind(&keys.create(NewKey::signing()).await.unwrap_err(), ErrorKind::InvalidResponse);
 }
 
 #[tokio::test]

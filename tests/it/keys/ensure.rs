@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use kms_signer::{
     ErrorKind,
-    fake::FakeKms,
+    fake::{FakeKms, Fault},
     keys::{Filter, KeyInfo, Keys, Listed, NewKey, State},
 };
 
@@ -39,6 +39,42 @@ async fn fifty_processes_end_with_one_key_that_can_be_used() {
     let usable: Vec<KeyInfo> = all(&Keys::new(fake.client())).await.into_iter().filter(is_usable).collect();
     assert_eq!(usable.len(), 1, "of {} that were made", count(&fake, "CreateKey"));
     assert!(arns.contains(usable[0].arn().as_ref()));
+}
+
+/// Another process makes its key between this one's look and its own.
+#[tokio::test]
+async fn the_key_that_lost_the_race_is_put_out_of_use() {
+    let (fake, keys) = fake_and_keys();
+    let theirs = keys.create(NewKey::signing().alias("alias/a")).await.unwrap();
+    let unseen = || Fault::error("NotFoundException", 400, "no such alias").on("DescribeKey").times(2);
+    fake.inject(unseen());
+    let found = keys.ensure("alias/a", NewKey::signing()).await.unwrap();
+    assert_eq!((found.arn(), found.address()), (theirs.arn(), theirs.address()));
+    let states = |keys: &[KeyInfo]| keys.iter().map(|key| key.state().as_str().to_owned()).collect::<HashSet<_>>();
+    let made = all(&keys).await;
+    assert_eq!((made.len(), states(&made)), (2, HashSet::from(["Enabled".to_owned(), "PendingDeletion".to_owned()])));
+
+    // A key that nobody could put out of use is not passed over in silence.
+    fake.inject(unseen());
+    for operation in ["ScheduleKeyDeletion", "DisableKey"] {
+        fake.inject(Fault::error("AccessDeniedException", 400, "not you").on(operation).forever());
+    }
+    let error = keys.ensure("alias/a", NewKey::signing()).await.unwrap_err();
+    assert_kind(&error, ErrorKind::AlreadyExists);
+    assert!(error.to_string().contains("is left behind"), "{error}");
+    assert_eq!(keys.ensure("alias/a", NewKey::signing()).await.unwrap().arn(), theirs.arn());
+}
+
+/// Its tags, which a policy asks for, have not been seen yet.
+#[tokio::test(start_paused = true)]
+async fn a_tagged_key_of_another_process_is_waited_for() {
+    let (fake, keys) = fake_and_keys();
+    let new = || NewKey::signing().tag("service", "wallets");
+    let theirs = keys.create(new().alias("alias/a")).await.unwrap();
+    for operation in ["DescribeKey", "GetPublicKey"] {
+        fake.inject(Fault::error("AccessDeniedException", 400, "not you").on(operation).times(2));
+    }
+    assert_eq!(keys.ensure("alias/a", new()).await.unwrap().arn(), theirs.arn());
 }
 
 #[tokio::test]

@@ -53,6 +53,36 @@ async fn from_a_local_signer_and_from_a_keystore() {
     let wrong = Secret::from_keystore(&file, "Password").unwrap_err();
     assert_kind(&wrong, ErrorKind::Config);
     assert_kind(&Secret::from_keystore(folder.join("none"), "password").unwrap_err(), ErrorKind::Config);
+
+    // What a file may say to make it a secret's leak, a panic, or all the machine's memory.
+    let good = std::fs::read_to_string(&file).unwrap();
+    let value: serde_json::Value = serde_json::from_str(&good).unwrap();
+    let changed = |path: &str, to: serde_json::Value| {
+        let mut value = value.clone();
+        *value.pointer_mut(path).unwrap() = to;
+        value.to_string()
+    };
+    for text in [
+        format!("{SECRET:?}"),
+        format!(r#"{{"version":3,"crypto":{SECRET:?}}}"#),
+        changed("/crypto/ciphertext", SECRET.into()),
+        changed("/crypto/kdfparams/dklen", 16.into()),
+        changed("/crypto/cipherparams/iv", "00".into()),
+        changed("/crypto/kdfparams/n", (1u64 << 40).into()),
+        changed("/crypto/kdfparams/n", 3.into()),
+        changed("/crypto/kdfparams/r", u64::MAX.into()),
+        changed("/crypto/kdfparams/p", 0.into()),
+        changed("/crypto/kdf", "argon2".into()),
+        changed("/version", 1.into()),
+        "x".repeat(100_000),
+        String::new(),
+    ] {
+        std::fs::write(&file, &text).unwrap();
+        let error = Secret::from_keystore(&file, "password").unwrap_err();
+        assert_kind(&error, ErrorKind::Config);
+        let shown = format!("{error} {error:?}");
+        assert!(!shown.contains("ac0974") && shown.len() < 1000, "{shown}");
+    }
     std::fs::remove_dir_all(folder).unwrap();
 }
 

@@ -4,7 +4,7 @@ use alloy_network::TxSigner;
 use alloy_signer::Signer;
 use kms_signer::{
     ErrorKind, KmsSigner,
-    fake::{FakeKms, Fault},
+    fake::Fault,
     keys::{Filter, KeyRecord, NewKey, Selection},
 };
 
@@ -28,7 +28,8 @@ async fn by_filter_only_what_can_sign_for_ethereum() {
         assert_eq!(signers.get(Signer::address(signer)).map(KmsSigner::key), Some(signer.key()));
     }
     let addresses: Vec<_> = signers.iter().map(TxSigner::address).collect();
-    let wallet = signers.into_wallet().unwrap();
+    let wallet = signers.into_wallet(addresses[1]).unwrap();
+    assert_eq!(wallet.default_signer().address(), addresses[1]);
     for address in addresses {
         assert!(wallet.signer_by_address(address).is_some());
     }
@@ -50,12 +51,18 @@ async fn by_names_and_what_is_not_there_is_skipped() {
     assert_kind(&keys.load_signers(Selection::keys(["alias/a"])).await.unwrap_err(), ErrorKind::Credentials);
 }
 
+/// Another wallet must not pay because one could not be loaded.
 #[tokio::test]
-async fn no_signer_makes_no_wallet() {
-    let (_, keys) = fake_and_keys();
-    let none = keys.load_signers(Filter::new()).await.unwrap();
-    assert!(none.is_empty());
-    assert_kind(&none.into_wallet().unwrap_err(), ErrorKind::KeyNotFound);
+async fn without_its_default_there_is_no_wallet() {
+    let (fake, keys) = fake_and_keys();
+    let treasury = keys.create(NewKey::signing().alias("alias/treasury")).await.unwrap();
+    keys.create(NewKey::signing().alias("alias/payouts")).await.unwrap();
+    fake.inject(Fault::error("AccessDeniedException", 400, "not this one").on("GetPublicKey"));
+    let signers = keys.load_signers(Selection::keys(["alias/treasury", "alias/payouts"])).await.unwrap();
+    assert_eq!((signers.len(), signers.skipped().len()), (1, 1));
+    let error = signers.into_wallet(treasury.address().unwrap()).unwrap_err();
+    assert_kind(&error, ErrorKind::KeyNotFound);
+    assert!(error.to_string().contains(&treasury.address().unwrap().to_string()), "{error}");
 }
 
 #[tokio::test]
@@ -90,12 +97,11 @@ async fn records_survive_a_file_and_bad_ones_are_refused() {
 /// The public key of another key leads to no signature.
 #[tokio::test]
 async fn a_record_of_a_wrong_public_key_cannot_sign() {
-    let (fake, keys) = fake_and_keys();
+    let (_, keys) = fake_and_keys();
     let key = keys.create(NewKey::signing()).await.unwrap();
     let other = keys.create(NewKey::signing()).await.unwrap();
     let record = KeyRecord::new(key.arn().clone(), other.public_key().unwrap().clone());
     let signers = keys.load_signers(vec![record]).await.unwrap();
     let error = signers.iter().next().unwrap().sign_message(b"x").await.unwrap_err();
     assert_kind(&error, ErrorKind::SignatureMismatch);
-    let _: &FakeKms = &fake;
 }

@@ -82,6 +82,30 @@ async fn what_cannot_be_replicated_is_refused_before_anything_is_made() {
     assert_eq!(super::count(&east, "ReplicateKey") + west.requests().len(), 0);
 }
 
+/// A replica that somebody disabled is not given its material again, nor taken for one that can sign.
+#[tokio::test]
+async fn a_disabled_replica_is_an_error() {
+    let (_, west, keys) = regions();
+    let secret = Secret::from_hex(SECRET).unwrap();
+    let key = keys.import(NewKey::signing().multi_region(true), secret.clone()).await.unwrap();
+    let wanted = || Replica::to("us-west-2").secret(secret.clone());
+    let replica = keys.replicate(key.arn(), wanted()).await.unwrap();
+    Keys::new(west.client()).disable(replica.arn()).await.unwrap();
+    let before = super::count(&west, "ImportKeyMaterial");
+    assert_kind(&keys.replicate(key.arn(), wanted()).await.unwrap_err(), ErrorKind::KeyUnusable);
+    assert_eq!(super::count(&west, "ImportKeyMaterial"), before);
+}
+
+#[tokio::test]
+async fn a_replica_of_another_public_key_is_refused() {
+    let (_, west, keys) = regions();
+    let other = keys.create(NewKey::signing()).await.unwrap();
+    let key = keys.create(NewKey::signing().multi_region(true)).await.unwrap();
+    west.inject(Fault::bad_spki(other.spki_der().unwrap()).on("GetPublicKey"));
+    let error = keys.replicate(key.arn(), "us-west-2").await.unwrap_err();
+    assert_kind(&error, ErrorKind::AddressMismatch);
+}
+
 /// The client's own SDK client for the Region is used, with its endpoint and connections.
 #[tokio::test]
 async fn a_region_of_the_client_is_reached_through_it() {

@@ -65,6 +65,19 @@ async fn a_deletion_whose_answer_was_lost_is_recognised() {
 }
 
 #[tokio::test]
+async fn other_lost_answers_are_recognised_too() {
+    let (fake, keys) = fake_and_keys();
+    let key = keys.create(NewKey::signing()).await.unwrap();
+    keys.schedule_deletion(key.arn(), 7).await.unwrap();
+    fake.inject(Fault::disconnect().on("CancelKeyDeletion"));
+    keys.cancel_deletion(key.arn()).await.unwrap();
+    keys.enable(key.arn()).await.unwrap();
+    let grant = keys.grant_signing(key.arn(), "arn:aws:iam::111122223333:role/relayer").await.unwrap();
+    fake.inject(Fault::disconnect().on("RevokeGrant"));
+    keys.revoke(key.arn(), grant.id()).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_key_of_another_region_is_not_asked_for_here() {
     let (fake, keys) = fake_and_keys();
     let elsewhere = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";

@@ -2,7 +2,7 @@
 
 use alloy_signer::Signer;
 use kms_signer::{
-    ErrorKind, KmsSigner,
+    ErrorKind, KmsSigner, Operation,
     aws_sdk_kms::{Client, error::ProvideErrorMetadata, primitives::Blob},
     fake::FakeKms,
     iam::{Account, IamPolicy, KeyPolicy, Principal},
@@ -13,6 +13,7 @@ use super::fake_and_keys;
 use crate::assert_kind;
 
 const ROLE: &str = "arn:aws:iam::111122223333:role/service";
+const IMPORTER: &str = "arn:aws:iam::111122223333:role/importer";
 const GUEST: &str = "arn:aws:iam::210987654321:role/service";
 
 fn account() -> Account {
@@ -50,6 +51,16 @@ async fn can_do_nothing_else(client: &Client, key: &KeyInfo) {
     denied(client.get_key_policy().key_id(arn).send().await.unwrap_err().code());
     let policy = KeyPolicy::builder(account()).build().unwrap();
     denied(client.put_key_policy().key_id(arn).policy(policy).send().await.unwrap_err().code());
+    denied(client.update_alias().alias_name("alias/mine").target_key_id(arn).send().await.unwrap_err().code());
+    denied(client.delete_alias().alias_name("alias/mine").send().await.unwrap_err().code());
+    denied(client.list_grants().key_id(arn).send().await.unwrap_err().code());
+    let parameters = client.get_parameters_for_import().key_id(arn);
+    let parameters =
+        parameters.wrapping_algorithm("RSA_AES_KEY_WRAP_SHA_256".into()).wrapping_key_spec("RSA_4096".into());
+    denied(parameters.send().await.unwrap_err().code());
+    let (token, material) = (Blob::new([1; 32]), Blob::new([2; 32]));
+    let import = client.import_key_material().key_id(arn).import_token(token).encrypted_key_material(material);
+    denied(import.expiration_model("KEY_MATERIAL_DOES_NOT_EXPIRE".into()).send().await.unwrap_err().code());
     denied(client.list_keys().send().await.unwrap_err().code());
     denied(client.list_aliases().send().await.unwrap_err().code());
     denied(client.list_resource_tags().key_id(arn).send().await.unwrap_err().code());
@@ -102,18 +113,22 @@ async fn a_key_manager_makes_and_keeps_keys_and_neither_signs_nor_deletes() {
     fake.join(&FakeKms::in_region("us-west-2")).unwrap();
     let policy = IamPolicy::key_manager(account(), "service", "wallets")
         .alias_prefix("alias/wallets/")
-        .grantee(GUEST.parse().unwrap())
-        .build()
-        .unwrap();
-    fake.attach_policy(ROLE, &policy.to_string()).unwrap();
+        .grantee(GUEST.parse().unwrap());
+    let importing = policy.clone().imports().build().unwrap();
+    fake.attach_policy(IMPORTER, &importing.to_string()).unwrap();
+    fake.attach_policy(ROLE, &policy.build().unwrap().to_string()).unwrap();
     let service = fake.client_as(ROLE);
     let keys = Keys::new(&service);
     let wallet = |alias: &str| NewKey::signing().alias(alias).tag("service", "wallets");
 
     let key = keys.create(wallet("alias/wallets/1")).await.unwrap();
     keys.ensure("alias/wallets/2", NewKey::signing().tag("service", "wallets")).await.unwrap();
+    // Who chooses a key's secret could sign with it elsewhere: that is a right of its own.
     let secret = Secret::from_bytes(&[7; 32]).unwrap();
-    keys.import(wallet("alias/wallets/3"), secret).await.unwrap();
+    let error = keys.import(wallet("alias/wallets/3"), secret.clone()).await.unwrap_err();
+    assert_kind(&error, ErrorKind::AccessDenied);
+    assert_eq!(error.operation(), Operation::CreateKey);
+    Keys::new(fake.client_as(IMPORTER)).import(wallet("alias/wallets/3"), secret).await.unwrap();
     assert_eq!(keys.load_signers(Filter::new().alias_prefix("alias/wallets/")).await.unwrap().len(), 3);
     keys.disable(key.arn()).await.unwrap();
     keys.enable(key.arn()).await.unwrap();

@@ -1,6 +1,11 @@
-//! What to expect in operation. Text only: there is no code here.
+//! What to expect in operation, and set-ups from the first command to the last. Text only: there is no code here.
 //!
 //! - [`faults`]: what goes wrong between a signer and KMS, and what becomes of each fault.
+#![cfg_attr(feature = "keys", doc = "- [`hyperlane`]: run a Hyperlane agent on a KMS key.")]
 
 #[doc = include_str!("guide/faults.md")]
 pub mod faults {}
+
+#[cfg(feature = "keys")]
+#[doc = include_str!("guide/hyperlane.md")]
+pub mod hyperlane {}

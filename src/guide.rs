@@ -2,6 +2,12 @@
 //!
 //! - [`faults`]: what goes wrong between a signer and KMS, and what becomes of each fault.
 #![cfg_attr(feature = "keys", doc = "- [`hyperlane`]: run a Hyperlane agent on a KMS key.")]
+#![cfg_attr(feature = "keys", doc = "- [`crossmint`]: sign for a Crossmint treasury wallet, from a Lambda function.")]
+
+#[cfg(feature = "keys")]
+#[doc = include_str!("guide/crossmint.md")]
+/// [`Keys::ensure`]: crate::keys::Keys::ensure
+pub mod crossmint {}
 
 #[doc = include_str!("guide/faults.md")]
 pub mod faults {}

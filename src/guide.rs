@@ -3,6 +3,10 @@
 //! - [`faults`]: what goes wrong between a signer and KMS, and what becomes of each fault.
 #![cfg_attr(feature = "keys", doc = "- [`hyperlane`]: run a Hyperlane agent on a KMS key.")]
 #![cfg_attr(feature = "keys", doc = "- [`crossmint`]: sign for a Crossmint treasury wallet, from a Lambda function.")]
+#![cfg_attr(
+    all(feature = "connect", feature = "keys"),
+    doc = "- [`infisical`]: let a service encrypt with your key, by a role and an external id, as Infisical does."
+)]
 
 #[cfg(feature = "keys")]
 #[doc = include_str!("guide/crossmint.md")]
@@ -15,3 +19,7 @@ pub mod faults {}
 #[cfg(feature = "keys")]
 #[doc = include_str!("guide/hyperlane.md")]
 pub mod hyperlane {}
+
+#[cfg(all(feature = "connect", feature = "keys"))]
+#[doc = include_str!("guide/infisical.md")]
+pub mod infisical {}

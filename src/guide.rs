@@ -5,6 +5,10 @@
 #![cfg_attr(feature = "keys", doc = "- [`crossmint`]: sign for a Crossmint treasury wallet, from a Lambda function.")]
 #![cfg_attr(
     all(feature = "connect", feature = "keys"),
+    doc = "- [`wallets`]: sign with keys in your customers' accounts, one by its ARN or many that you make, as Starton does."
+)]
+#![cfg_attr(
+    all(feature = "connect", feature = "keys"),
     doc = "- [`infisical`]: let a service encrypt with your key, by a role and an external id, as Infisical does."
 )]
 
@@ -23,3 +27,11 @@ pub mod hyperlane {}
 #[cfg(all(feature = "connect", feature = "keys"))]
 #[doc = include_str!("guide/infisical.md")]
 pub mod infisical {}
+
+#[cfg(all(feature = "connect", feature = "keys"))]
+#[doc = include_str!("guide/wallets.md")]
+/// [`grantee`]: crate::iam::KeyManagerBuilder::grantee
+/// [limits]: crate::iam::KeyManagerBuilder#what-it-cannot-keep-out
+/// [record]: crate::keys::KeyRecord
+/// [`Replica::policy`]: crate::keys::Replica::policy
+pub mod wallets {}

@@ -26,7 +26,8 @@
 //! - [`Error`] and [`ErrorKind`]; [`Error::find`] gets ours out of alloy's.
 //! - [`signature`]: from KMS's DER to Ethereum's signature, and encoders.
 //! - [`fake`]: a KMS in your process, for tests and first steps.
-//! - [`guide::faults`]: what goes wrong on the way, and what becomes of it.
+//! - [`guide`]: what goes wrong on the way, and what becomes of it; set-ups from end to end, for Hyperlane, Crossmint, hosted wallets
+//!   and Infisical.
 //!
 //! # What it does not do
 //!

@@ -69,12 +69,14 @@ impl FakeKms {
 }
 
 impl Principal {
-    /// Nothing if it is not the ARN of a principal, for instance `arn:aws:iam::111122223333:role/signer`.
+    /// Nothing if it is not the ARN of a principal, for instance `arn:aws:iam::111122223333:role/signer`, or that of
+    /// many (`…:role/*`).
     pub(super) fn new(arn: &str) -> Option<Self> {
         let mut parts = arn.splitn(6, ':');
         let (prefix, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
         let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
-        if prefix != "arn" || !partition.starts_with("aws") || !region.is_empty() || !policy::is_account(account) {
+        let is_one = !arn.contains(['*', '?']) && policy::is_account(account);
+        if prefix != "arn" || !partition.starts_with("aws") || !region.is_empty() || !is_one {
             return None;
         }
         let role = match (service, resource.split_once('/')) {

@@ -140,6 +140,9 @@ async fn conditions_look_at_the_request_and_the_key() {
         (json!({ "StringEquals": { "kms:EncryptionContext:wallet": "1" } }), false, false),
         (json!({ "StringEquals": { "kms:ViaService": "s3.us-east-1.amazonaws.com" } }), false, false),
         (json!({ "IpAddress": { "aws:SourceIp": "10.0.0.0/8" } }), false, false),
+        (json!({ "ArnLike": { "aws:PrincipalArn": "arn:aws:iam::*:role/sign*" } }), true, true),
+        (json!({ "ArnEquals": { "aws:PrincipalArn": "arn:aws:iam:*:role/signer" } }), false, false),
+        (json!({ "ArnNotLike": { "aws:PrincipalArn": "arn:*:role/signer" } }), true, true),
     ] {
         let mut statement = allow(SIGNER, "kms:Sign");
         statement["Condition"] = condition.clone();

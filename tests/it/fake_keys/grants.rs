@@ -109,7 +109,10 @@ async fn a_grant_is_retired_by_those_it_names() {
     assert!(sdk.list_grants().key_id(&key).send().await.unwrap().grants().is_empty());
     assert_eq!(code(bob.retire_grant().send().await), "ValidationException");
 
-    assert_eq!(code(create.clone().grantee_principal("bob").send().await), "InvalidArnException");
+    for wrong in ["bob", "arn:aws:iam::111122223333:role/*", "arn:aws:iam::111122223333:role/bo?"] {
+        assert_eq!(code(create.clone().grantee_principal(wrong).send().await), "InvalidArnException", "{wrong}");
+        assert_eq!(code(create.clone().retiring_principal(wrong).send().await), "InvalidArnException", "{wrong}");
+    }
     assert_eq!(code(create.clone().operations(GrantOperation::Encrypt).send().await), "ValidationException");
     assert_eq!(code(create.clone().operations("Fly".into()).send().await), "ValidationException");
     assert_eq!(code(create.clone().dry_run(true).send().await), "DryRunOperationException");

@@ -86,13 +86,13 @@
 //!   `aws:PrincipalArn`, `aws:PrincipalAccount` and `aws:RequestedRegion`. Another operator, key or a `${variable}`
 //!   counts as not met in an Allow and as met in a Deny.
 //! - A grant is good at once for a request that has its grant token, and without it 5 minutes later by the FakeKms's
-//!   clock. A token that is no grant's is refused, but not to an administrator.
+//!   clock. A token that is no grant's is refused, but not to an administrator. Who may give grants by a
+//!   grant gives none of more operations, or of wider constraints.
 //!
 //! # What it does not do
 //!
 //! It checks no request signatures, has no quotas, encrypts nothing, makes no `ED25519_PH_SHA_512` signatures, and has
-//! no service control policies, permission boundaries, session policies or `NotPrincipal`. A grant's own grants may be
-//! of more than it. Replicas are ready at once. [`Fault`]s stand in for what goes wrong in practice;
+//! no service control policies, permission boundaries, session policies or `NotPrincipal`. Replicas are ready at once. [`Fault`]s stand in for what goes wrong in practice;
 //! [`Fault::late_visibility`] for keys and aliases that are not known everywhere yet.
 
 mod access;

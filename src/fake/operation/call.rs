@@ -9,6 +9,7 @@ use crate::fake::{
     access::Caller,
     context::Context,
     ecdsa::Shape,
+    grant::Grant,
     input::Input,
     key::{Key, arn_of},
     policy::{Ask, Policy},
@@ -81,16 +82,19 @@ impl Call<'_> {
 
     /// Whether the caller may do this to a key.
     pub(super) fn check_key(&self, key: &Key) -> Result<(), Refusal> {
+        self.check_key_by(key, |_| true)
+    }
+
+    /// The same, where not every grant of the operation will do.
+    pub(super) fn check_key_by(&self, key: &Key, will_do: impl Fn(&Grant) -> bool) -> Result<(), Refusal> {
         let Some(caller) = &self.caller else { return Ok(()) };
         let principal = &caller.principal;
         if !principal.is_local() && !CROSS_ACCOUNT.contains(&self.operation) {
             return Err(Refusal::not_shared(principal.arn(), &self.action(), &key.arn));
         }
         let tokens = self.granted_by_token()?;
-        let is_granted = key
-            .grants
-            .values()
-            .any(|grant| grant.allows(principal, self.operation, tokens.contains(&grant.id), self.now));
+        let allows = |grant: &Grant| grant.allows(principal, self.operation, tokens.contains(&grant.id), self.now);
+        let is_granted = key.grants.values().any(|grant| allows(grant) && will_do(grant));
         let context = Context::of(self, principal, Some(key));
         let ask = Ask { principal, action: &self.action(), resource: &key.arn, context: &context };
         caller.check_key(ask, &key.policy, is_granted)

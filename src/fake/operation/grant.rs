@@ -43,7 +43,8 @@ const TOKEN_MAX: usize = 8192;
 pub(super) fn create(call: &Call<'_>) -> Result<Value, Refusal> {
     let terms = terms(call)?;
     let dry_run = call.input.flag("DryRun")?;
-    let key = call.key("KeyId")?;
+    let key = call.find("KeyId")?;
+    call.check_key_by(&key, |parent| parent.terms.cover(&terms))?;
     key.check_enabled()?;
     if let Some(wrong) = terms.operations.iter().find(|operation| !can_be_granted(operation, key.usage)) {
         return Err(Refusal::validation(format!("{wrong} cannot be granted on a {} key.", key.usage.name())));

@@ -52,8 +52,8 @@
 //!
 //! # Who may do what
 //!
-//! [`FakeKms::client`] is that of an administrator, who is never refused; so is every access key that FakeKms has not
-//! given out. [`FakeKms::client_as`] makes the client of an IAM principal, whose requests are judged.
+//! [`FakeKms::client`] is that of an administrator, whom neither IAM nor a key policy refuses; so is every access key
+//! that FakeKms has not given out. [`FakeKms::client_as`] makes the client of an IAM principal, whose requests are judged.
 //!
 //! ```
 //! use kms_signer::fake::FakeKms;
@@ -85,6 +85,8 @@
 //!   keys of the request, the key and the caller, `aws:RequestTag`, `aws:ResourceTag`, `aws:TagKeys`,
 //!   `aws:PrincipalArn`, `aws:PrincipalAccount` and `aws:RequestedRegion`. Another operator, key or a `${variable}`
 //!   counts as not met in an Allow and as met in a Deny.
+//! - A key policy that would not let the caller change it again is malformed, unless the request says
+//!   `BypassPolicyLockoutSafetyCheck`. For an administrator that is one that leaves the account out.
 //! - A grant is good at once for a request that has its grant token, and without it 5 minutes later by the FakeKms's
 //!   clock. A token that is no grant's is refused, but not to an administrator. Who may give grants by a
 //!   grant gives none of more operations, or of wider constraints.

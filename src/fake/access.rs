@@ -12,6 +12,9 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Operation, Result};
 
+/// Who calls where no principal is known: a user whom IAM allows everything.
+pub(super) const ADMINISTRATOR: &str = "arn:aws:iam::111122223333:user/fake";
+
 /// An IAM principal: a user, a role, a session of a role, or the root of an account.
 #[derive(Clone, Debug)]
 pub(super) struct Principal {
@@ -90,6 +93,10 @@ impl Principal {
             _ => return None,
         };
         Some(Self { arn: arn.to_owned(), account: account.to_owned(), role })
+    }
+
+    pub(super) fn administrator() -> Self {
+        Self { arn: ADMINISTRATOR.to_owned(), account: FakeKms::ACCOUNT.to_owned(), role: None }
     }
 
     pub(super) fn account(&self) -> &str {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::fake::{
     FakeKms,
-    access::Caller,
+    access::{Caller, Principal},
     context::Context,
     ecdsa::Shape,
     grant::Grant,
@@ -27,7 +27,7 @@ pub(in crate::fake) struct Call<'a> {
     pub(in crate::fake) kms: &'a FakeKms,
     /// That of `kms`.
     pub(in crate::fake) store: &'a Store,
-    /// None for an administrator, who is never refused.
+    /// None for an administrator, whom no key policy refuses.
     pub(in crate::fake) caller: Option<Caller>,
     pub(in crate::fake) operation: &'a str,
     pub(in crate::fake) input: Input,
@@ -108,13 +108,14 @@ impl Call<'_> {
         caller.check_identity(Ask { principal, action, resource, context: &context })
     }
 
-    /// That the caller can change a new key policy again, unless the request says that this is not wanted.
+    /// That the caller can change a new key policy again, unless the request says that this is not wanted. Not even an
+    /// administrator can where the key policy leaves IAM out.
     pub(super) fn check_lockout(&self, policy: &Policy, key: &Key) -> Result<(), Refusal> {
-        let Some(caller) = &self.caller else { return Ok(()) };
         if self.input.flag("BypassPolicyLockoutSafetyCheck")? {
             return Ok(());
         }
-        let principal = &caller.principal;
+        let administrator = Principal::administrator();
+        let principal = self.caller.as_ref().map_or(&administrator, |caller| &caller.principal);
         let context = Context::of(self, principal, Some(key));
         let ask = Ask { principal, action: "kms:PutKeyPolicy", resource: &key.arn, context: &context };
         let verdict = policy.verdict(ask);

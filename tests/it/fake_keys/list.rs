@@ -170,7 +170,8 @@ async fn descriptions_and_policies_can_be_replaced() {
     let default = policy().await;
     assert_eq!(default.policy_name(), Some("default"));
     assert!(default.policy().unwrap().contains("arn:aws:iam::111122223333:root"), "{default:?}");
-    let new = r#"{"Version": "2012-10-17", "Statement": []}"#;
+    let new = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": "111122223333"},
+        "Action": "kms:*", "Resource": "*"}}"#;
     sdk.put_key_policy().key_id(&arn).policy(new).send().await.unwrap();
     assert_eq!(policy().await.policy(), Some(new), "as it was sent");
     let put = |policy: &str| sdk.put_key_policy().key_id(&arn).policy(policy).send();

@@ -45,8 +45,8 @@
 //! - `CreateAlias`, `UpdateAlias`, `DeleteAlias`; `TagResource`, `UntagResource`;
 //! - `ListKeys`, `ListAliases`, `ListResourceTags` and `ListGrants`, in pages, by id or name; quick with 10,000 keys;
 //! - import: `GetParametersForImport`, `ImportKeyMaterial` and `DeleteImportedKeyMaterial`, for keys of origin
-//!   `EXTERNAL`, with `RSA_AES_KEY_WRAP_SHA_256` and `RSAES_OAEP_SHA_256`. All keys of a process share one RSA key of
-//!   each size;
+//!   `EXTERNAL`, with `RSA_AES_KEY_WRAP_SHA_256` and `RSAES_OAEP_SHA_256`. All keys of a process share two RSA keys of
+//!   each size, which take turns, and a token is good for what is wrapped under its own;
 //! - `ReplicateKey`, between Regions that are [joined](FakeKms::join);
 //! - `GetKeyPolicy`, `PutKeyPolicy`, `CreateGrant`, `RevokeGrant` and `RetireGrant`.
 //!
@@ -123,7 +123,7 @@ mod wrapping;
 
 use core::{
     fmt,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     time::Duration,
 };
 use std::sync::Arc;
@@ -159,6 +159,8 @@ struct Shared {
     clock: Clock,
     /// In microseconds.
     latency: AtomicU64,
+    /// How many times parameters for an import were given.
+    imports: AtomicUsize,
 }
 
 impl FakeKms {
@@ -191,8 +193,8 @@ impl FakeKms {
     /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn in_region(region: &str) -> Self {
-        let (faults, log, clock, latency) = Default::default();
-        let shared = Arc::new(Shared { store: Store::new(region), faults, log, clock, latency });
+        let (faults, log, clock, latency, imports) = Default::default();
+        let shared = Arc::new(Shared { store: Store::new(region), faults, log, clock, latency, imports });
         let group = Arc::new(Group::of(&shared));
         Self(shared, group)
     }

@@ -1,5 +1,7 @@
 //! `GetParametersForImport`, `ImportKeyMaterial` and `DeleteImportedKeyMaterial`.
 
+use core::sync::atomic::Ordering;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
@@ -31,9 +33,10 @@ pub(super) fn parameters(call: &Call<'_>) -> Result<Value, Refusal> {
     let key = call.key("KeyId")?;
     check_external(&key)?;
     key.check_not_pending_deletion()?;
-    let wrapping = Wrapping::of(algorithm, spec)
+    let turn = call.kms.0.imports.fetch_add(1, Ordering::Relaxed);
+    let wrapping = Wrapping::of(algorithm, spec, turn)
         .ok_or_else(|| Refusal::unsupported(format!("FakeKms does not unwrap {algorithm} with {spec}.")))?;
-    let token = Token::new(&key.arn, algorithm, spec, call.now);
+    let token = Token::new(&key.arn, algorithm, spec, turn, call.now);
     Ok(json!({
         "KeyId": key.arn,
         "ImportToken": STANDARD.encode(token.seal()?),
@@ -64,7 +67,7 @@ pub(super) fn import(call: &Call<'_>) -> Result<Value, Refusal> {
         let message = "The import token has expired. Get new parameters for the import.";
         return Err(Refusal::new("ExpiredImportTokenException", message));
     }
-    let plain = match Wrapping::of(&token.algorithm, &token.spec) {
+    let plain = match Wrapping::of(&token.algorithm, &token.spec, token.turn) {
         Some(wrapping) => wrapping.unwrap(&wrapped)?,
         None => None,
     };

@@ -94,8 +94,11 @@
 //! # What it does not do
 //!
 //! It checks no request signatures, has no quotas, encrypts nothing, makes no `ED25519_PH_SHA_512` signatures, and has
-//! no service control policies, permission boundaries, session policies or `NotPrincipal`. Replicas are ready at once. [`Fault`]s stand in for what goes wrong in practice;
-//! [`Fault::late_visibility`] for keys and aliases that are not known everywhere yet.
+//! no service control policies, permission boundaries, session policies or `NotPrincipal`. What is made is there at
+//! once, what is granted or forbidden holds at once.
+//!
+//! [`Fault`]s stand in for what goes wrong in practice: [`Fault::late_visibility`] for keys and aliases that are not
+//! known everywhere yet, [`Fault::late_creation`] for a replica that is not ready yet.
 
 mod access;
 mod answer;
@@ -267,7 +270,7 @@ impl FakeKms {
             let name = store::check_alias_name(alias)?;
             let now = self.0.clock.now();
             let key = self.0.store.key(key.as_ref(), Lookup::of("CreateAlias").within(), now)?;
-            key.check_not_pending_deletion()?;
+            key.check_manageable()?;
             self.0.store.point_alias(name, &key, now);
             Ok(())
         };

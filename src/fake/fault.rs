@@ -70,6 +70,7 @@ pub(super) enum Spoilt {
     With { name: String, value: String },
     Signature(Shape),
     Unseen(usize),
+    Creating(usize),
 }
 
 impl Fault {
@@ -206,8 +207,21 @@ impl Fault {
         Self::spoiling(Spoilt::Unseen(n))
     }
 
+    /// The replica that `ReplicateKey` makes is `Creating` in its answer and for the next `n` requests that name it, as
+    /// for seconds on AWS. Until then it can be described and read; a request that would use or change it is answered
+    /// `KMSInvalidStateException`. AWS documents that such a key can be managed already: here nothing is to rely on it.
+    ///
+    /// ```
+    /// use kms_signer::fake::{FakeKms, Fault};
+    ///
+    /// FakeKms::new().inject(Fault::late_creation(3));
+    /// ```
+    pub fn late_creation(n: usize) -> Self {
+        Self::spoiling(Spoilt::Creating(n)).on("ReplicateKey")
+    }
+
     /// Only for requests of this operation, for instance `Sign`. Without it any operation matches, except that faults
-    /// of the signature, the public key or visibility wait for a request that has one.
+    /// of the signature, the public key, visibility or creation wait for a request that has one.
     pub fn on(mut self, operation: &str) -> Self {
         self.operation = Some(operation.to_owned());
         self

@@ -64,7 +64,11 @@ impl Store {
         if !lookup.sees_all && tables.hides(&target) {
             return Err(self.not_found(&target));
         }
-        tables.find(&target, now).map(|key| Arc::clone(key)).ok_or_else(|| self.not_found(&target))
+        let key = tables.find(&target, now).ok_or_else(|| self.not_found(&target))?;
+        if key.is_creating() && !lookup.sees_all {
+            Arc::make_mut(key).named();
+        }
+        Ok(Arc::clone(key))
     }
 
     /// Changes the key of this id, unless `change` refuses.

@@ -9,6 +9,7 @@ use crate::fake::{
     access::{Caller, Principal},
     context::Context,
     ecdsa::Shape,
+    fault::Spoilt,
     grant::Grant,
     input::Input,
     key::{Key, arn_of},
@@ -33,8 +34,8 @@ pub(in crate::fake) struct Call<'a> {
     pub(in crate::fake) input: Input,
     /// Seconds since 1970.
     pub(in crate::fake) now: i64,
-    /// What a signature is to be like.
-    pub(in crate::fake) shape: Shape,
+    /// The fault that it met.
+    pub(in crate::fake) spoilt: Option<&'a Spoilt>,
 }
 
 impl Call<'_> {
@@ -71,13 +72,16 @@ impl Call<'_> {
         self.change(&*self.key("KeyId")?, change)
     }
 
-    /// Changes a key that was found.
+    /// Changes a key that was found, and is no longer being created.
     pub(super) fn change<T>(
         &self,
         key: &Key,
         change: impl FnOnce(&mut Key) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        self.store.change(&key.id, self.now, change)
+        self.store.change(&key.id, self.now, |key| {
+            key.check_created()?;
+            change(key)
+        })
     }
 
     /// Whether the caller may do this to a key.
@@ -126,6 +130,11 @@ impl Call<'_> {
             "MalformedPolicyDocumentException",
             "The new key policy will not allow you to update the key policy in the future.",
         ))
+    }
+
+    /// What a signature is to be like.
+    pub(super) fn shape(&self) -> Shape {
+        if let Some(Spoilt::Signature(shape)) = self.spoilt { *shape } else { Shape::Usual }
     }
 
     /// Whether who calls has no keys here. FakeKms keeps those of one account.

@@ -32,7 +32,7 @@ pub(super) fn parameters(call: &Call<'_>) -> Result<Value, Refusal> {
     let spec = call.input.required_choice("WrappingKeySpec", WRAPPING_KEY_SPECS)?;
     let key = call.key("KeyId")?;
     check_external(&key)?;
-    key.check_not_pending_deletion()?;
+    key.check_manageable()?;
     let turn = call.kms.0.imports.fetch_add(1, Ordering::Relaxed);
     let wrapping = Wrapping::of(algorithm, spec, turn)
         .ok_or_else(|| Refusal::unsupported(format!("FakeKms does not unwrap {algorithm} with {spec}.")))?;
@@ -57,7 +57,7 @@ pub(super) fn import(call: &Call<'_>) -> Result<Value, Refusal> {
     }
     let key = call.key("KeyId")?;
     check_external(&key)?;
-    key.check_not_pending_deletion()?;
+    key.check_manageable()?;
 
     let token = Token::open(&token)?.filter(|token| token.key_arn == key.arn).ok_or_else(|| {
         let message = format!("The import token is not one of {}.", key.arn);
@@ -80,7 +80,7 @@ pub(super) fn import(call: &Call<'_>) -> Result<Value, Refusal> {
         Refusal::new("IncorrectKeyMaterialException", message)
     })?;
     call.change(&key, |key| {
-        key.check_not_pending_deletion()?;
+        key.check_manageable()?;
         key.import(material, expires)?;
         Ok(json!({ "KeyId": key.arn }))
     })

@@ -16,7 +16,7 @@ const TAGS_MAX: usize = 50;
 pub(super) fn tag(call: &Call<'_>) -> Result<Value, Refusal> {
     let tags = read(&call.input)?;
     call.change_key(|key| {
-        key.check_not_pending_deletion()?;
+        key.check_manageable()?;
         let mut all = key.tags.clone();
         all.extend(tags);
         if all.len() > TAGS_MAX {
@@ -33,7 +33,7 @@ pub(super) fn untag(call: &Call<'_>) -> Result<Value, Refusal> {
         return Err(Refusal::new("TagException", format!("{reserved} is a tag of AWS's own.")));
     }
     call.change_key(|key| {
-        key.check_not_pending_deletion()?;
+        key.check_manageable()?;
         key.tags.retain(|name, _| !names.contains(&name.as_str()));
         Ok(Value::Null)
     })

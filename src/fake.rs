@@ -47,13 +47,14 @@
 //! - import: `GetParametersForImport`, `ImportKeyMaterial` and `DeleteImportedKeyMaterial`, for keys of origin
 //!   `EXTERNAL`, with `RSA_AES_KEY_WRAP_SHA_256` and `RSAES_OAEP_SHA_256`. All keys of a process share two RSA keys of
 //!   each size, which take turns, and a token is good for what is wrapped under its own;
+//! - on request, [a key of AWS's own](FakeKms::create_aws_managed_key), and an alias of AWS's own that leads to none;
 //! - `ReplicateKey`, between Regions that are [joined](FakeKms::join);
 //! - `GetKeyPolicy`, `PutKeyPolicy`, `CreateGrant`, `RevokeGrant` and `RetireGrant`.
 //!
 //! # Who may do what
 //!
-//! [`FakeKms::client`] is that of an administrator, whom neither IAM nor a key policy refuses; so is every access key
-//! that FakeKms has not given out. [`FakeKms::client_as`] makes the client of an IAM principal, whose requests are judged.
+//! [`FakeKms::client`] is that of an administrator, whom neither IAM nor a policy of the account's keys refuses; so is
+//! every access key that FakeKms has not given out. [`FakeKms::client_as`] makes the client of an IAM principal, whose requests are judged.
 //!
 //! ```
 //! use kms_signer::fake::FakeKms;
@@ -102,6 +103,7 @@
 
 mod access;
 mod answer;
+mod aws_managed;
 mod clock;
 mod context;
 mod ecdsa;

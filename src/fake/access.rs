@@ -95,10 +95,6 @@ impl Principal {
         Some(Self { arn: arn.to_owned(), account: account.to_owned(), role })
     }
 
-    pub(super) fn administrator() -> Self {
-        Self { arn: ADMINISTRATOR.to_owned(), account: FakeKms::ACCOUNT.to_owned(), role: None }
-    }
-
     pub(super) fn account(&self) -> &str {
         &self.account
     }
@@ -122,8 +118,9 @@ impl Principal {
         &self.arn
     }
 
-    fn is_root(&self) -> bool {
-        self.arn.ends_with(":root")
+    /// Whether IAM allows it everything.
+    fn is_almighty(&self) -> bool {
+        self.arn == ADMINISTRATOR || self.arn.ends_with(":root")
     }
 }
 
@@ -162,6 +159,11 @@ impl Access {
 }
 
 impl Caller {
+    pub(super) fn administrator() -> Self {
+        let account = FakeKms::ACCOUNT.to_owned();
+        Self { principal: Principal { arn: ADMINISTRATOR.to_owned(), account, role: None }, policies: Vec::new() }
+    }
+
     /// Whether it may do something to a key: by the key's policy, its own, and grants.
     pub(super) fn check_key(&self, ask: Ask<'_>, key_policy: &Policy, is_granted: bool) -> Result<(), Refusal> {
         let (by_key, by_identity) = (key_policy.verdict(ask), self.identity_verdict(ask));
@@ -201,7 +203,7 @@ impl Caller {
 
     fn identity_verdict(&self, ask: Ask<'_>) -> Verdict {
         let verdicts = self.policies.iter().map(|policy| policy.verdict(ask));
-        verdicts.fold(Verdict { is_allowed: self.principal.is_root(), ..Verdict::default() }, |all, one| Verdict {
+        verdicts.fold(Verdict { is_allowed: self.principal.is_almighty(), ..Verdict::default() }, |all, one| Verdict {
             is_denied: all.is_denied || one.is_denied,
             is_allowed: all.is_allowed || one.is_allowed,
             ..all

@@ -111,7 +111,8 @@ fn spoil(mut fields: Value, spoilt: Option<Spoilt>) -> Bytes {
             | Spoilt::Response { .. }
             | Spoilt::Signature(_)
             | Spoilt::Unseen(_)
-            | Spoilt::Creating(_),
+            | Spoilt::Creating(_)
+            | Spoilt::Short(_),
         )
         | None => {}
     }

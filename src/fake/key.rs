@@ -23,6 +23,8 @@ pub(super) struct Key {
     pub(super) spec: Spec,
     pub(super) usage: Usage,
     pub(super) origin: Origin,
+    /// It is AWS's own, not the account's.
+    pub(super) is_aws_managed: bool,
     pub(super) state: State,
     pub(super) description: String,
     pub(super) tags: BTreeMap<String, String>,
@@ -95,6 +97,7 @@ impl Key {
             spec,
             usage,
             origin,
+            is_aws_managed: false,
             state: State::Enabled,
             description: String::new(),
             tags: BTreeMap::new(),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::fake::{
     FakeKms,
-    access::{Caller, Principal},
+    access::Caller,
     context::Context,
     ecdsa::Shape,
     fault::Spoilt,
@@ -28,7 +28,7 @@ pub(in crate::fake) struct Call<'a> {
     pub(in crate::fake) kms: &'a FakeKms,
     /// That of `kms`.
     pub(in crate::fake) store: &'a Store,
-    /// None for an administrator, whom no key policy refuses.
+    /// None for an administrator, whom only the policies of AWS's own keys refuse.
     pub(in crate::fake) caller: Option<Caller>,
     pub(in crate::fake) operation: &'a str,
     pub(in crate::fake) input: Input,
@@ -91,7 +91,12 @@ impl Call<'_> {
 
     /// The same, where not every grant of the operation will do.
     pub(super) fn check_key_by(&self, key: &Key, will_do: impl Fn(&Grant) -> bool) -> Result<(), Refusal> {
-        let Some(caller) = &self.caller else { return Ok(()) };
+        let administrator = Caller::administrator();
+        let caller = match &self.caller {
+            Some(caller) => caller,
+            None if key.is_aws_managed => &administrator,
+            None => return Ok(()),
+        };
         let principal = &caller.principal;
         if !principal.is_local() && !CROSS_ACCOUNT.contains(&self.operation) {
             return Err(Refusal::not_shared(principal.arn(), &self.action(), &key.arn));
@@ -118,8 +123,8 @@ impl Call<'_> {
         if self.input.flag("BypassPolicyLockoutSafetyCheck")? {
             return Ok(());
         }
-        let administrator = Principal::administrator();
-        let principal = self.caller.as_ref().map_or(&administrator, |caller| &caller.principal);
+        let administrator = Caller::administrator();
+        let principal = &self.caller.as_ref().unwrap_or(&administrator).principal;
         let context = Context::of(self, principal, Some(key));
         let ask = Ask { principal, action: "kms:PutKeyPolicy", resource: &key.arn, context: &context };
         let verdict = policy.verdict(ask);

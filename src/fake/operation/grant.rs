@@ -73,7 +73,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<Value, Refusal> {
 
 pub(super) fn list(call: &Call<'_>) -> Result<Value, Refusal> {
     let input = &call.input;
-    let page = Page::read(call.operation, input, 50, 100)?;
+    let page = Page::read(call, 50, 100)?;
     let id = input.text("GrantId")?.map(|_| grant_id(call)).transpose()?;
     let grantee = input.text("GranteePrincipal")?;
     let key = call.key("KeyId")?;

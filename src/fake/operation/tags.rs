@@ -40,7 +40,7 @@ pub(super) fn untag(call: &Call<'_>) -> Result<Value, Refusal> {
 }
 
 pub(super) fn list(call: &Call<'_>) -> Result<Value, Refusal> {
-    let page = Page::read(call.operation, &call.input, 50, 50)?;
+    let page = Page::read(call, 50, 50)?;
     let key = call.key("KeyId")?;
     let tags = key.tags.iter().filter(|(name, _)| page.after().is_none_or(|after| name.as_str() > after));
     let entries = tags.take(page.wanted()).map(|(name, value)| (name.clone(), entry(name, value)));

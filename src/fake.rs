@@ -53,9 +53,9 @@
 //!
 //! # Who may do what
 //!
-//! [`FakeKms::client`] is that of an administrator, whom no policy of the account or its keys refuses; so is every access
-//! key that FakeKms has not given out. [`FakeKms::client_as`] makes the client of an IAM principal, whose requests are
-//! judged.
+//! [`FakeKms::client`] is that of an administrator, whom no policy of the account or its keys refuses; so is every
+//! access key that FakeKms has not given out. [`FakeKms::client_as`] makes the client of an IAM principal, whose
+//! requests are judged.
 //!
 //! ```
 //! use kms_signer::fake::FakeKms;

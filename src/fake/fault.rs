@@ -221,8 +221,8 @@ impl Fault {
         Self::spoiling(Spoilt::Creating(n)).on("ReplicateKey")
     }
 
-    /// A list's page has at most `n` entries, none if 0, and says that there is more (`Truncated`), even at the end. KMS
-    /// promises no more than that.
+    /// A list's page has at most `n` entries, none if 0, and says that there is more (`Truncated`), even at the end.
+    /// KMS promises no more than that.
     ///
     /// ```
     /// use kms_signer::fake::{FakeKms, Fault};

@@ -34,7 +34,7 @@
 //!
 //! # What it has
 //!
-//! Keys, in account [`FakeKms::ACCOUNT`] and Region [`FakeKms::REGION`] or another:
+//! Keys, in account [`FakeKms::ACCOUNT`] and Region [`FakeKms::REGION`] or [another](FakeKms::in_region):
 //!
 //! - specs `ECC_SECG_P256K1`, `ECC_NIST_P256`, `ECC_NIST_EDWARDS25519` and `SYMMETRIC_DEFAULT`; single- and
 //!   multi-Region;
@@ -44,16 +44,18 @@
 //!   s of any length. Ed25519 signs whole messages (`ED25519_SHA_512`, `RAW`);
 //! - `CreateAlias`, `UpdateAlias`, `DeleteAlias`; `TagResource`, `UntagResource`;
 //! - `ListKeys`, `ListAliases`, `ListResourceTags` and `ListGrants`, in pages, by id or name; quick with 10,000 keys;
-//! - import: `GetParametersForImport`, `ImportKeyMaterial` and `DeleteImportedKeyMaterial`, for keys of origin
-//!   `EXTERNAL`, with `RSA_AES_KEY_WRAP_SHA_256` and `RSAES_OAEP_SHA_256`. All keys of a process share one RSA key of
-//!   each size;
+//! - `GetParametersForImport`, `ImportKeyMaterial` and `DeleteImportedKeyMaterial`, for keys of origin `EXTERNAL`, with
+//!   `RSA_AES_KEY_WRAP_SHA_256` and `RSAES_OAEP_SHA_256`. A token is good for what is wrapped under the key that came
+//!   with it. All keys of a process share two RSA keys of each size, which take turns;
 //! - `ReplicateKey`, between Regions that are [joined](FakeKms::join);
-//! - `GetKeyPolicy`, `PutKeyPolicy`, `CreateGrant`, `RevokeGrant` and `RetireGrant`.
+//! - `GetKeyPolicy`, `PutKeyPolicy`, `CreateGrant`, `RevokeGrant` and `RetireGrant`;
+//! - on request, [a key of AWS's own](FakeKms::create_aws_managed_key), and an alias of AWS's own that leads to none.
 //!
 //! # Who may do what
 //!
-//! [`FakeKms::client`] is that of an administrator, who is never refused; so is every access key that FakeKms has not
-//! given out. [`FakeKms::client_as`] makes the client of an IAM principal, whose requests are judged.
+//! [`FakeKms::client`] is that of an administrator, whom no policy of the account or its keys refuses; so is every
+//! access key that FakeKms has not given out. [`FakeKms::client_as`] makes the client of an IAM principal, whose
+//! requests are judged.
 //!
 //! ```
 //! use kms_signer::fake::FakeKms;
@@ -81,22 +83,29 @@
 //!   policy has KMS's default one, which names the account.
 //! - `CreateKey`, `ListKeys` and `ListAliases` need an IAM policy, as does an alias beside its keys. Tags for a new key
 //!   need `kms:TagResource`; `ReplicateKey` needs `kms:CreateKey`, too.
-//! - Conditions: `String…`, `Arn…`, `Bool` and `Null`, with `IfExists`, `ForAnyValue:` and `ForAllValues:`, on `kms:`
-//!   keys of the request, the key and the caller, `aws:RequestTag`, `aws:ResourceTag`, `aws:TagKeys`,
-//!   `aws:PrincipalArn`, `aws:PrincipalAccount` and `aws:RequestedRegion`. Another operator, key or a `${variable}`
-//!   counts as not met in an Allow and as met in a Deny.
+//! - Conditions: `String…`, `Arn…` (each of the six parts of an ARN by itself), `Bool` and `Null`, with `IfExists`,
+//!   `ForAnyValue:` and `ForAllValues:`, on `kms:` keys of the request, the key and the caller, `aws:RequestTag`,
+//!   `aws:ResourceTag`, `aws:TagKeys`, `aws:PrincipalArn`, `aws:PrincipalAccount` and `aws:RequestedRegion`. Another
+//!   operator, key or a `${variable}` counts as not met in an Allow and as met in a Deny.
+//! - A key policy that would not let the caller change it again is malformed, unless the request says
+//!   `BypassPolicyLockoutSafetyCheck`. For an administrator that is one that leaves the account out.
 //! - A grant is good at once for a request that has its grant token, and without it 5 minutes later by the FakeKms's
-//!   clock. A token that is no grant's is refused, but not to an administrator.
+//!   clock. A token that is no grant's is refused, but not to an administrator. Who may give grants by a grant alone
+//!   gives none of more operations or of wider constraints.
+//! - Keys of AWS's own can be looked at, and neither used nor managed, not even by an administrator.
 //!
 //! # What it does not do
 //!
 //! It checks no request signatures, has no quotas, encrypts nothing, makes no `ED25519_PH_SHA_512` signatures, and has
-//! no service control policies, permission boundaries, session policies or `NotPrincipal`. A grant's own grants may be
-//! of more than it. Replicas are ready at once. [`Fault`]s stand in for what goes wrong in practice;
-//! [`Fault::late_visibility`] for keys and aliases that are not known everywhere yet.
+//! no service control policies, permission boundaries, session policies or `NotPrincipal`. It knows no principals but
+//! takes every ARN that could be one's. What is made is there at once, and a changed policy holds at once.
+//!
+//! [`Fault`]s stand in for what goes wrong in practice: [`Fault::late_visibility`] for keys and aliases that are not
+//! known everywhere yet, [`Fault::late_creation`] for a replica that is not ready yet, [`Fault::short_page`] for lists.
 
 mod access;
 mod answer;
+mod aws_managed;
 mod clock;
 mod context;
 mod ecdsa;
@@ -121,7 +130,7 @@ mod wrapping;
 
 use core::{
     fmt,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     time::Duration,
 };
 use std::sync::Arc;
@@ -157,6 +166,8 @@ struct Shared {
     clock: Clock,
     /// In microseconds.
     latency: AtomicU64,
+    /// How many times parameters for an import were given.
+    imports: AtomicUsize,
 }
 
 impl FakeKms {
@@ -189,8 +200,8 @@ impl FakeKms {
     /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
     /// ```
     pub fn in_region(region: &str) -> Self {
-        let (faults, log, clock, latency) = Default::default();
-        let shared = Arc::new(Shared { store: Store::new(region), faults, log, clock, latency });
+        let (faults, log, clock, latency, imports) = Default::default();
+        let shared = Arc::new(Shared { store: Store::new(region), faults, log, clock, latency, imports });
         let group = Arc::new(Group::of(&shared));
         Self(shared, group)
     }
@@ -200,8 +211,8 @@ impl FakeKms {
         self.0.store.region()
     }
 
-    /// A new SDK client of this KMS, with made-up credentials of an administrator, who may do everything. It never uses
-    /// the network or the environment.
+    /// A new SDK client of this KMS, with made-up credentials of an administrator
+    /// ([who may do what](self#who-may-do-what)). It never uses the network or the environment.
     ///
     /// Its retries, timeouts and back-off are the SDK's defaults. Its sleep implementation is tokio's: use it within a
     /// tokio runtime that has time enabled. A client rebuilt from its configuration with another sleep implementation
@@ -257,13 +268,13 @@ impl FakeKms {
     ///
     /// [`ErrorKind::InvalidKeyRef`] if `alias` is not `alias/` and 1 to 250 letters, digits, `/`, `_` and `-`, or
     /// begins with `alias/aws/`, which AWS reserves; [`ErrorKind::KeyNotFound`] if there is no such key here;
-    /// [`ErrorKind::KeyUnusable`] if it is pending deletion.
+    /// [`ErrorKind::KeyUnusable`] if it is pending deletion or being created.
     pub fn alias(&self, alias: &str, key: &KeyArn) -> Result<()> {
         let point = || {
             let name = store::check_alias_name(alias)?;
             let now = self.0.clock.now();
             let key = self.0.store.key(key.as_ref(), Lookup::of("CreateAlias").within(), now)?;
-            key.check_not_pending_deletion()?;
+            key.check_manageable()?;
             self.0.store.point_alias(name, &key, now);
             Ok(())
         };

@@ -12,6 +12,9 @@ use super::{
 };
 use crate::error::{Error, ErrorKind, Operation, Result};
 
+/// Who calls where no principal is known: a user whom IAM allows everything.
+pub(super) const ADMINISTRATOR: &str = "arn:aws:iam::111122223333:user/fake";
+
 /// An IAM principal: a user, a role, a session of a role, or the root of an account.
 #[derive(Clone, Debug)]
 pub(super) struct Principal {
@@ -69,12 +72,14 @@ impl FakeKms {
 }
 
 impl Principal {
-    /// Nothing if it is not the ARN of a principal, for instance `arn:aws:iam::111122223333:role/signer`.
+    /// Nothing if it is not the ARN of a principal, for instance `arn:aws:iam::111122223333:role/signer`, or that of
+    /// many (`…:role/*`).
     pub(super) fn new(arn: &str) -> Option<Self> {
         let mut parts = arn.splitn(6, ':');
         let (prefix, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
         let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
-        if prefix != "arn" || !partition.starts_with("aws") || !region.is_empty() || !policy::is_account(account) {
+        let is_one = !arn.contains(['*', '?']) && policy::is_account(account);
+        if prefix != "arn" || !partition.starts_with("aws") || !region.is_empty() || !is_one {
             return None;
         }
         let role = match (service, resource.split_once('/')) {
@@ -113,8 +118,9 @@ impl Principal {
         &self.arn
     }
 
-    fn is_root(&self) -> bool {
-        self.arn.ends_with(":root")
+    /// Whether IAM allows it everything.
+    fn is_almighty(&self) -> bool {
+        self.arn == ADMINISTRATOR || self.arn.ends_with(":root")
     }
 }
 
@@ -153,6 +159,11 @@ impl Access {
 }
 
 impl Caller {
+    pub(super) fn administrator() -> Self {
+        let account = FakeKms::ACCOUNT.to_owned();
+        Self { principal: Principal { arn: ADMINISTRATOR.to_owned(), account, role: None }, policies: Vec::new() }
+    }
+
     /// Whether it may do something to a key: by the key's policy, its own, and grants.
     pub(super) fn check_key(&self, ask: Ask<'_>, key_policy: &Policy, is_granted: bool) -> Result<(), Refusal> {
         let (by_key, by_identity) = (key_policy.verdict(ask), self.identity_verdict(ask));
@@ -192,7 +203,7 @@ impl Caller {
 
     fn identity_verdict(&self, ask: Ask<'_>) -> Verdict {
         let verdicts = self.policies.iter().map(|policy| policy.verdict(ask));
-        verdicts.fold(Verdict { is_allowed: self.principal.is_root(), ..Verdict::default() }, |all, one| Verdict {
+        verdicts.fold(Verdict { is_allowed: self.principal.is_almighty(), ..Verdict::default() }, |all, one| Verdict {
             is_denied: all.is_denied || one.is_denied,
             is_allowed: all.is_allowed || one.is_allowed,
             ..all

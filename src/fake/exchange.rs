@@ -13,7 +13,6 @@ use super::{
     FakeKms,
     answer::{self, AWS_JSON},
     clock,
-    ecdsa::Shape,
     fault::Spoilt,
     input::Input,
     key::merge,
@@ -62,25 +61,15 @@ pub(super) fn respond(kms: &FakeKms, request: &HttpRequest<Bytes>, spoilt: Optio
         Some(Spoilt::Error(refusal)) => answer::refusal(&refusal, now),
         Some(Spoilt::Status(status)) => answer::html(status, now),
         Some(Spoilt::Response { status, content_type, body }) => answer::verbatim(status, &content_type, body, now),
-        spoilt => {
-            let shape = if let Some(Spoilt::Signature(shape)) = spoilt { shape } else { Shape::Usual };
-            let late = if let Some(Spoilt::Unseen(requests)) = spoilt { requests } else { 0 };
-            match carry_out(kms, request, now, shape, late) {
-                Ok(fields) => answer::success(spoil(fields, spoilt), now),
-                Err(refusal) => answer::refusal(&refusal, now),
-            }
-        }
+        spoilt => match carry_out(kms, request, now, spoilt.as_ref()) {
+            Ok(fields) => answer::success(spoil(fields, spoilt), now),
+            Err(refusal) => answer::refusal(&refusal, now),
+        },
     };
     Reply { response, latency }
 }
 
-fn carry_out(
-    kms: &FakeKms,
-    request: &HttpRequest<Bytes>,
-    now: i64,
-    shape: Shape,
-    late: usize,
-) -> Result<Value, Refusal> {
+fn carry_out(kms: &FakeKms, request: &HttpRequest<Bytes>, now: i64, spoilt: Option<&Spoilt>) -> Result<Value, Refusal> {
     if request.method() != Method::POST {
         return Err(Refusal { status: 404, ..Refusal::new("UnknownOperationException", "The KMS API is POST only.") });
     }
@@ -93,9 +82,9 @@ fn carry_out(
     }
     let (operation, input) = (operation(request), Input::parse(request.body())?);
     let caller = scope(request).and_then(|(id, _)| kms.1.with(|members| members.access.caller(id)));
-    let call = Call { kms, store: &kms.0.store, caller, operation, input, now, shape };
+    let call = Call { kms, store: &kms.0.store, caller, operation, input, now, spoilt };
     let answer = operation::carry_out(&call)?;
-    operation::hide(&call, &answer, late);
+    operation::hide(&call, &answer);
     Ok(answer)
 }
 
@@ -114,14 +103,16 @@ fn spoil(mut fields: Value, spoilt: Option<Spoilt>) -> Bytes {
             }
         }
         Some(Spoilt::With { name, value }) => merge(&mut fields, json!({ name: value })),
-        // Done elsewhere: in time, in place of the answer, or in the making of the signature.
+        // Done elsewhere: in time, in place of the answer, or in the operation.
         Some(
             Spoilt::Late(_)
             | Spoilt::Error(_)
             | Spoilt::Status(_)
             | Spoilt::Response { .. }
             | Spoilt::Signature(_)
-            | Spoilt::Unseen(_),
+            | Spoilt::Unseen(_)
+            | Spoilt::Creating(_)
+            | Spoilt::Short(_),
         )
         | None => {}
     }

@@ -70,6 +70,8 @@ pub(super) enum Spoilt {
     With { name: String, value: String },
     Signature(Shape),
     Unseen(usize),
+    Creating(usize),
+    Short(usize),
 }
 
 impl Fault {
@@ -206,8 +208,33 @@ impl Fault {
         Self::spoiling(Spoilt::Unseen(n))
     }
 
+    /// The replica that `ReplicateKey` makes is `Creating` in its answer and for the next `n` requests that name it, as
+    /// for seconds on AWS. Until then it can be described and read; a request that would use or change it is answered
+    /// `KMSInvalidStateException`. AWS documents that such a key can be managed already: here nothing is to rely on it.
+    ///
+    /// ```
+    /// use kms_signer::fake::{FakeKms, Fault};
+    ///
+    /// FakeKms::new().inject(Fault::late_creation(3));
+    /// ```
+    pub fn late_creation(n: usize) -> Self {
+        Self::spoiling(Spoilt::Creating(n)).on("ReplicateKey")
+    }
+
+    /// A list's page has at most `n` entries, none if 0, and says that there is more (`Truncated`), even at the end.
+    /// KMS promises no more than that.
+    ///
+    /// ```
+    /// use kms_signer::fake::{FakeKms, Fault};
+    ///
+    /// FakeKms::new().inject(Fault::short_page(0).on("ListKeys").times(2));
+    /// ```
+    pub fn short_page(n: usize) -> Self {
+        Self::spoiling(Spoilt::Short(n))
+    }
+
     /// Only for requests of this operation, for instance `Sign`. Without it any operation matches, except that faults
-    /// of the signature, the public key or visibility wait for a request that has one.
+    /// of the signature, the public key, visibility, creation or pages wait for a request that has one.
     pub fn on(mut self, operation: &str) -> Self {
         self.operation = Some(operation.to_owned());
         self
@@ -244,6 +271,7 @@ impl Fault {
     fn is_on(&self, operation: &str) -> bool {
         let fits = match self.effect {
             Effect::Response(Spoilt::Unseen(_)) => matches!(operation, "CreateAlias" | "CreateKey" | "ReplicateKey"),
+            Effect::Response(Spoilt::Short(_)) => operation.starts_with("List"),
             _ => true,
         };
         fits && self.operation.as_deref().is_none_or(|on| on == operation)

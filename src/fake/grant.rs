@@ -1,7 +1,7 @@
 //! Grants: a principal's leave to use one key for some operations, outside all policies.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{FakeKms, access::Principal, key::merge, random, refusal::Refusal};
 
@@ -73,6 +73,30 @@ impl Grant {
     fn has(&self, operation: &str) -> bool {
         self.terms.operations.iter().any(|granted| granted == operation)
     }
+}
+
+impl Terms {
+    /// Whether a grant of these terms, with `CreateGrant`, gives one of the others: it must not allow more.
+    pub(super) fn cover(&self, child: &Self) -> bool {
+        child.operations.iter().all(|operation| self.operations.contains(operation))
+            && are_as_narrow(&child.constraints, &self.constraints)
+    }
+}
+
+/// Whether the constraints of a grant are at least as narrow as those of the grant that it comes from.
+fn are_as_narrow(child: &Value, parent: &Value) -> bool {
+    let (subset, equals) = ("EncryptionContextSubset", "EncryptionContextEquals");
+    let includes = |found: &Map<String, Value>, wanted: &Map<String, Value>| {
+        wanted.iter().all(|(name, value)| found.get(name) == Some(value))
+    };
+    let keeps =
+        |wanted| [subset, equals].iter().filter_map(|name| pairs(child, name)).any(|found| includes(found, wanted));
+    pairs(parent, subset).is_none_or(keeps)
+        && pairs(parent, equals).is_none_or(|wanted| pairs(child, equals) == Some(wanted))
+}
+
+fn pairs<'a>(constraints: &'a Value, name: &str) -> Option<&'a Map<String, Value>> {
+    constraints.get(name).and_then(Value::as_object)
 }
 
 /// A new grant token.

@@ -23,6 +23,8 @@ pub(super) struct Key {
     pub(super) spec: Spec,
     pub(super) usage: Usage,
     pub(super) origin: Origin,
+    /// It is AWS's own, not the account's.
+    pub(super) is_aws_managed: bool,
     pub(super) state: State,
     pub(super) description: String,
     pub(super) tags: BTreeMap<String, String>,
@@ -59,6 +61,10 @@ pub(super) enum State {
     Enabled,
     Disabled,
     PendingImport,
+    /// A replica, and how many more requests find it so.
+    Creating {
+        requests: usize,
+    },
     /// Waits for the deletion of its replicas, and so many days more.
     PendingReplicaDeletion {
         days: i64,
@@ -91,6 +97,7 @@ impl Key {
             spec,
             usage,
             origin,
+            is_aws_managed: false,
             state: State::Enabled,
             description: String::new(),
             tags: BTreeMap::new(),
@@ -163,20 +170,26 @@ impl Key {
 
     /// That it is enabled or disabled.
     pub(super) fn check_not_pending(&self) -> Result<(), Refusal> {
-        self.check_not_pending_deletion()?;
+        self.check_manageable()?;
         match self.state {
             State::PendingImport => Err(self.invalid_state("is pending import")),
             _ => Ok(()),
         }
     }
 
-    pub(super) fn check_not_pending_deletion(&self) -> Result<(), Refusal> {
+    /// That it is neither being created nor pending deletion.
+    pub(super) fn check_manageable(&self) -> Result<(), Refusal> {
+        self.check_created()?;
         match self.state {
             State::PendingDeletion { .. } | State::PendingReplicaDeletion { .. } => {
                 Err(self.invalid_state("is pending deletion"))
             }
             _ => Ok(()),
         }
+    }
+
+    pub(super) fn check_created(&self) -> Result<(), Refusal> {
+        if self.is_creating() { Err(self.invalid_state("is creating")) } else { Ok(()) }
     }
 
     pub(super) fn invalid_state(&self, state: &str) -> Refusal {
@@ -215,6 +228,20 @@ impl Key {
     pub(super) fn cancel_deletion(&mut self) {
         self.state = if self.material.is_some() { State::Disabled } else { State::PendingImport };
         self.announce();
+    }
+
+    /// One more request names it: one that is being created may be ready now.
+    pub(super) fn named(&mut self) {
+        self.state = match self.state {
+            State::Creating { requests: 0 } if self.material.is_some() => State::Enabled,
+            State::Creating { requests: 0 } => State::PendingImport,
+            State::Creating { requests } => State::Creating { requests: requests - 1 },
+            state => state,
+        };
+    }
+
+    pub(super) fn is_creating(&self) -> bool {
+        matches!(self.state, State::Creating { .. })
     }
 
     /// Whether time has brought something about that [`settle`](Self::settle) does.
@@ -305,6 +332,7 @@ impl State {
             Self::Enabled => "Enabled",
             Self::Disabled => "Disabled",
             Self::PendingImport => "PendingImport",
+            Self::Creating { .. } => "Creating",
             Self::PendingReplicaDeletion { .. } => "PendingReplicaDeletion",
             Self::PendingDeletion { .. } => "PendingDeletion",
         }

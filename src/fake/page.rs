@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{input::Input, key::merge, refusal::Refusal};
+use super::{fault::Spoilt, key::merge, operation::Call, refusal::Refusal};
 
 /// The longest marker that KMS takes, in characters.
 const MARKER_MAX: usize = 1024;
@@ -12,12 +12,18 @@ const MARKER_MAX: usize = 1024;
 pub(super) struct Page<'a> {
     operation: &'a str,
     limit: usize,
+    /// Which page it is, from 0. It makes markers of empty pages differ.
+    number: usize,
+    /// What the page before ended with.
     after: Option<String>,
+    /// It says that there is another, whether or not there is.
+    is_short: bool,
 }
 
 impl<'a> Page<'a> {
     /// `usual` is the limit where the request has none, `max` the highest it may ask for.
-    pub(super) fn read(operation: &'a str, input: &Input, usual: i64, max: i64) -> Result<Self, Refusal> {
+    pub(super) fn read(call: &Call<'a>, usual: i64, max: i64) -> Result<Self, Refusal> {
+        let (operation, input) = (call.operation, &call.input);
         let limit = match input.integer("Limit")?.unwrap_or(usual) {
             limit @ ..1 => Err(("greater", 1, limit)),
             limit if limit > max => Err(("less", max, limit)),
@@ -26,11 +32,13 @@ impl<'a> Page<'a> {
         let limit = limit.map_err(|(side, bound, limit)| {
             Refusal::constraint("Limit", format!("'{limit}'"), format!("have value {side} than or equal to {bound}"))
         })?;
-        let after = match input.text("Marker")? {
-            None => None,
-            Some(_) => Some(decode(operation, input.required_text("Marker", MARKER_MAX)?)?),
+        let (number, after) = match input.text("Marker")? {
+            None => (0, None),
+            Some(_) => decode(operation, input.required_text("Marker", MARKER_MAX)?)?,
         };
-        Ok(Self { operation, limit, after })
+        let short = if let Some(&Spoilt::Short(entries)) = call.spoilt { Some(entries) } else { None };
+        let limit = short.map_or(limit, |entries| entries.min(limit));
+        Ok(Self { operation, limit, number, after, is_short: short.is_some() })
     }
 
     /// What the page before ended with.
@@ -44,24 +52,31 @@ impl<'a> Page<'a> {
     }
 
     /// The answer with these items, up to [`wanted`](Self::wanted) of them, each with what marks its place.
-    pub(super) fn answer(&self, list: &str, items: Vec<(String, Value)>) -> Value {
-        let is_truncated = items.len() > self.limit;
-        let last = self.limit.checked_sub(1).and_then(|last| items.get(last));
-        let marker = last.map(|(place, _)| STANDARD.encode(format!("{} {place}", self.operation)));
-        let items: Vec<Value> = items.into_iter().take(self.limit).map(|(_, item)| item).collect();
+    pub(super) fn answer(&self, list: &str, mut items: Vec<(String, Value)>) -> Value {
+        let is_truncated = items.len() > self.limit || self.is_short;
+        items.truncate(self.limit);
+        let last = items.last().map(|(place, _)| place.as_str()).or(self.after());
+        let marker = encode(self.operation, self.number + 1, last.unwrap_or_default());
+        let items: Vec<Value> = items.into_iter().map(|(_, item)| item).collect();
         let mut fields = json!({ list: items, "Truncated": is_truncated });
-        if let (true, Some(marker)) = (is_truncated, marker) {
+        if is_truncated {
             merge(&mut fields, json!({ "NextMarker": marker }));
         }
         fields
     }
 }
 
+/// The marker of a page, which begins behind a place, or with the first if that is empty.
+fn encode(operation: &str, number: usize, after: &str) -> String {
+    STANDARD.encode(format!("{operation} {number} {after}"))
+}
+
 /// A marker is good for the operation that gave it.
-fn decode(operation: &str, marker: &str) -> Result<String, Refusal> {
-    let text = STANDARD.decode(marker).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    text.as_deref()
-        .and_then(|text| text.strip_prefix(operation)?.strip_prefix(' '))
-        .map(str::to_owned)
-        .ok_or_else(|| Refusal::new("InvalidMarkerException", "The marker is not one that this operation gave."))
+fn decode(operation: &str, marker: &str) -> Result<(usize, Option<String>), Refusal> {
+    let read = || {
+        let text = String::from_utf8(STANDARD.decode(marker).ok()?).ok()?;
+        let (number, after) = text.strip_prefix(operation)?.strip_prefix(' ')?.split_once(' ')?;
+        Some((number.parse().ok()?, Some(after.to_owned()).filter(|after| !after.is_empty())))
+    };
+    read().ok_or_else(|| Refusal::new("InvalidMarkerException", "The marker is not one that this operation gave."))
 }

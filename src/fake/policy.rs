@@ -225,7 +225,7 @@ fn principals(value: &Value) -> Result<Vec<String>, String> {
 }
 
 fn is_principal(text: &str) -> bool {
-    is_account(text) || Principal::new(text).is_some() && !text.contains(['*', '?'])
+    is_account(text) || Principal::new(text).is_some()
 }
 
 pub(super) fn is_account(text: &str) -> bool {

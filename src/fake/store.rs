@@ -42,7 +42,8 @@ struct Unseen(HashMap<String, usize>);
 
 #[derive(Clone)]
 pub(super) struct Alias {
-    pub(super) key_id: String,
+    /// None for one of AWS's own that leads to no key yet.
+    pub(super) key_id: Option<String>,
     /// In seconds since 1970, as `updated`.
     pub(super) created: i64,
     pub(super) updated: i64,
@@ -64,7 +65,11 @@ impl Store {
         if !lookup.sees_all && tables.hides(&target) {
             return Err(self.not_found(&target));
         }
-        tables.find(&target, now).map(|key| Arc::clone(key)).ok_or_else(|| self.not_found(&target))
+        let key = tables.find(&target, now).ok_or_else(|| self.not_found(&target))?;
+        if key.is_creating() && !lookup.sees_all {
+            Arc::make_mut(key).named();
+        }
+        Ok(Arc::clone(key))
     }
 
     /// Changes the key of this id, unless `change` refuses.
@@ -114,7 +119,8 @@ impl Store {
     ) -> Vec<(String, Alias)> {
         let Tables { keys, aliases, names, unseen, .. } = &mut *self.lock();
         let mut is_seen = |name: &str, alias: &Alias| {
-            keys.get(&alias.key_id).is_some_and(|key| !key.is_deleted(now)) && !unseen.hides(name)
+            let is_alive = |id| keys.get(id).is_some_and(|key| !key.is_deleted(now));
+            alias.key_id.as_ref().is_none_or(is_alive) && !unseen.hides(name)
         };
         let found: Box<dyn Iterator<Item = (&String, &Alias)>> = match key {
             Some(key) => {
@@ -160,6 +166,11 @@ impl Store {
     /// Points an alias at a key, whether it exists or not.
     pub(super) fn point_alias(&self, name: &str, key: &Key, now: i64) {
         self.lock().point(name, key, now);
+    }
+
+    /// Adds an alias of AWS's own that leads to no key yet.
+    pub(super) fn add_idle_alias(&self, name: &str) {
+        self.lock().aliases.insert(name.to_owned(), Alias { key_id: None, created: 0, updated: 0 });
     }
 
     /// The key that an alias points at.
@@ -247,7 +258,8 @@ impl Tables {
         match target {
             Target::Key(id) => self.unseen.hides(id),
             Target::Alias(name) => {
-                self.unseen.hides(name) || self.aliases.get(name).is_some_and(|alias| self.unseen.hides(&alias.key_id))
+                let id = self.aliases.get(name).and_then(|alias| alias.key_id.as_ref());
+                self.unseen.hides(name) || id.is_some_and(|id| self.unseen.hides(id))
             }
         }
     }
@@ -256,7 +268,7 @@ impl Tables {
     fn find(&mut self, target: &Target, now: i64) -> Option<&mut Arc<Key>> {
         let id = match target {
             Target::Key(id) => id,
-            Target::Alias(name) => &self.aliases.get(name)?.key_id,
+            Target::Alias(name) => self.aliases.get(name)?.key_id.as_ref()?,
         };
         let key = self.keys.get_mut(id).filter(|key| !key.is_deleted(now))?;
         if key.is_due(now) {
@@ -267,20 +279,20 @@ impl Tables {
 
     /// The key that an alias points at.
     fn alias(&self, name: &str, now: i64) -> Option<&Arc<Key>> {
-        self.keys.get(&self.aliases.get(name)?.key_id).filter(|key| !key.is_deleted(now))
+        self.keys.get(self.aliases.get(name)?.key_id.as_ref()?).filter(|key| !key.is_deleted(now))
     }
 
     fn point(&mut self, name: &str, key: &Key, now: i64) {
         let created = self.aliases.get(name).map_or(now, |alias| alias.created);
         self.remove_alias(name);
-        let alias = Alias { key_id: key.id.clone(), created, updated: now };
+        let alias = Alias { key_id: Some(key.id.clone()), created, updated: now };
         self.aliases.insert(name.to_owned(), alias);
         self.names.entry(key.id.clone()).or_default().insert(name.to_owned());
     }
 
     fn remove_alias(&mut self, name: &str) {
-        if let Some(alias) = self.aliases.remove(name)
-            && let Some(names) = self.names.get_mut(&alias.key_id)
+        if let Some(Alias { key_id: Some(id), .. }) = self.aliases.remove(name)
+            && let Some(names) = self.names.get_mut(&id)
         {
             names.remove(name);
         }

@@ -19,12 +19,15 @@ const VALIDITY: i64 = 24 * 60 * 60;
 const AES_KEY: usize = 32;
 /// That of an HMAC-SHA-256.
 const TAG: usize = 32;
+/// RSA keys of each size. They take turns, so that a key and a token of two answers do not fit together.
+const PAIRS: usize = 2;
 
 /// What was chosen in `GetParametersForImport`.
 #[derive(Clone, Copy)]
 pub(super) struct Wrapping {
     algorithm: Algorithm,
     size: KeySize,
+    pair: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -42,8 +45,8 @@ struct RsaKey {
 }
 
 impl Wrapping {
-    /// None where FakeKms lacks one of them.
-    pub(super) fn of(algorithm: &str, spec: &str) -> Option<Self> {
+    /// None where FakeKms lacks one of them. `turn` is which of the RSA keys' turn it is.
+    pub(super) fn of(algorithm: &str, spec: &str, turn: usize) -> Option<Self> {
         let algorithm = match algorithm {
             "RSAES_OAEP_SHA_256" => Algorithm::Oaep,
             "RSA_AES_KEY_WRAP_SHA_256" => Algorithm::OaepAes,
@@ -55,7 +58,7 @@ impl Wrapping {
             "RSA_4096" => KeySize::Rsa4096,
             _ => return None,
         };
-        Some(Self { algorithm, size })
+        Some(Self { algorithm, size, pair: turn % PAIRS })
     }
 
     /// The DER `SubjectPublicKeyInfo` to wrap key material with.
@@ -74,16 +77,17 @@ impl Wrapping {
         })
     }
 
-    /// Made once for each size: it takes a good part of a second.
+    /// Made once: it takes a good part of a second.
     fn rsa(self) -> Result<&'static RsaKey, Refusal> {
-        static KEYS: [OnceLock<Option<RsaKey>>; 3] = [const { OnceLock::new() }; 3];
+        static KEYS: [[OnceLock<Option<RsaKey>>; PAIRS]; 3] = [const { [const { OnceLock::new() }; PAIRS] }; 3];
         let [small, middle, large] = &KEYS;
-        let slot = match self.size {
+        let slots = match self.size {
             KeySize::Rsa2048 => small,
             KeySize::Rsa3072 => middle,
             _ => large,
         };
-        slot.get_or_init(|| generate(self.size)).as_ref().ok_or_else(|| Refusal::internal("no RSA key could be made"))
+        let key = slots.get(self.pair).and_then(|slot| slot.get_or_init(|| generate(self.size)).as_ref());
+        key.ok_or_else(|| Refusal::internal("no RSA key could be made"))
     }
 }
 
@@ -115,18 +119,21 @@ pub(super) struct Token {
     pub(super) key_arn: String,
     pub(super) algorithm: String,
     pub(super) spec: String,
+    /// Of the wrapping key.
+    pub(super) turn: usize,
     /// In seconds since 1970.
     pub(super) valid_to: i64,
 }
 
 impl Token {
-    pub(super) fn new(key_arn: &str, algorithm: &str, spec: &str, now: i64) -> Self {
+    pub(super) fn new(key_arn: &str, algorithm: &str, spec: &str, turn: usize, now: i64) -> Self {
         let valid_to = now.saturating_add(VALIDITY);
-        Self { key_arn: key_arn.to_owned(), algorithm: algorithm.to_owned(), spec: spec.to_owned(), valid_to }
+        Self { key_arn: key_arn.to_owned(), algorithm: algorithm.to_owned(), spec: spec.to_owned(), turn, valid_to }
     }
 
     pub(super) fn seal(&self) -> Result<Vec<u8>, Refusal> {
-        let mut bytes = json!([self.key_arn, self.algorithm, self.spec, self.valid_to]).to_string().into_bytes();
+        let mut bytes =
+            json!([self.key_arn, self.algorithm, self.spec, self.turn, self.valid_to]).to_string().into_bytes();
         let tag = hmac::sign(mac_key()?, &bytes);
         bytes.extend(tag.as_ref());
         Ok(bytes)
@@ -141,12 +148,13 @@ impl Token {
     fn read(sealed: &[u8], key: &hmac::Key) -> Option<Self> {
         let (bytes, tag) = sealed.split_at_checked(sealed.len().checked_sub(TAG)?)?;
         hmac::verify(key, bytes, tag).ok()?;
-        let [key_arn, algorithm, spec, valid_to] = serde_json::from_slice::<[Value; 4]>(bytes).ok()?;
+        let [key_arn, algorithm, spec, turn, valid_to] = serde_json::from_slice::<[Value; 5]>(bytes).ok()?;
         let text = |value: Value| value.as_str().map(str::to_owned);
         Some(Self {
             key_arn: text(key_arn)?,
             algorithm: text(algorithm)?,
             spec: text(spec)?,
+            turn: usize::try_from(turn.as_u64()?).ok()?,
             valid_to: valid_to.as_i64()?,
         })
     }

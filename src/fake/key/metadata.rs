@@ -34,7 +34,7 @@ impl Key {
                 "Description": self.description,
                 "Enabled": self.state == State::Enabled,
                 "KeyId": self.id,
-                "KeyManager": "CUSTOMER",
+                "KeyManager": if self.is_aws_managed { "AWS" } else { "CUSTOMER" },
                 "KeyState": self.state.name(),
                 "MultiRegion": self.is_multi_region(),
                 "Origin": self.origin.name(),

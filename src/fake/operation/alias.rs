@@ -42,6 +42,6 @@ fn target(call: &Call<'_>) -> Result<Arc<Key>, Refusal> {
         return Err(Refusal::validation("Aliases must refer to keys. Not aliases"));
     }
     let key = call.key("TargetKeyId")?;
-    key.check_not_pending_deletion()?;
+    key.check_manageable()?;
     Ok(key)
 }

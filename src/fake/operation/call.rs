@@ -9,6 +9,8 @@ use crate::fake::{
     access::Caller,
     context::Context,
     ecdsa::Shape,
+    fault::Spoilt,
+    grant::Grant,
     input::Input,
     key::{Key, arn_of},
     policy::{Ask, Policy},
@@ -26,14 +28,14 @@ pub(in crate::fake) struct Call<'a> {
     pub(in crate::fake) kms: &'a FakeKms,
     /// That of `kms`.
     pub(in crate::fake) store: &'a Store,
-    /// None for an administrator, who is never refused.
+    /// None for an administrator, whom only the policies of AWS's own keys refuse.
     pub(in crate::fake) caller: Option<Caller>,
     pub(in crate::fake) operation: &'a str,
     pub(in crate::fake) input: Input,
     /// Seconds since 1970.
     pub(in crate::fake) now: i64,
-    /// What a signature is to be like.
-    pub(in crate::fake) shape: Shape,
+    /// The fault that it met.
+    pub(in crate::fake) spoilt: Option<&'a Spoilt>,
 }
 
 impl Call<'_> {
@@ -70,27 +72,38 @@ impl Call<'_> {
         self.change(&*self.key("KeyId")?, change)
     }
 
-    /// Changes a key that was found.
+    /// Changes a key that was found, and is no longer being created.
     pub(super) fn change<T>(
         &self,
         key: &Key,
         change: impl FnOnce(&mut Key) -> Result<T, Refusal>,
     ) -> Result<T, Refusal> {
-        self.store.change(&key.id, self.now, change)
+        self.store.change(&key.id, self.now, |key| {
+            key.check_created()?;
+            change(key)
+        })
     }
 
     /// Whether the caller may do this to a key.
     pub(super) fn check_key(&self, key: &Key) -> Result<(), Refusal> {
-        let Some(caller) = &self.caller else { return Ok(()) };
+        self.check_key_by(key, |_| true)
+    }
+
+    /// The same, where not every grant of the operation will do.
+    pub(super) fn check_key_by(&self, key: &Key, will_do: impl Fn(&Grant) -> bool) -> Result<(), Refusal> {
+        let administrator = Caller::administrator();
+        let caller = match &self.caller {
+            Some(caller) => caller,
+            None if key.is_aws_managed => &administrator,
+            None => return Ok(()),
+        };
         let principal = &caller.principal;
         if !principal.is_local() && !CROSS_ACCOUNT.contains(&self.operation) {
             return Err(Refusal::not_shared(principal.arn(), &self.action(), &key.arn));
         }
         let tokens = self.granted_by_token()?;
-        let is_granted = key
-            .grants
-            .values()
-            .any(|grant| grant.allows(principal, self.operation, tokens.contains(&grant.id), self.now));
+        let allows = |grant: &Grant| grant.allows(principal, self.operation, tokens.contains(&grant.id), self.now);
+        let is_granted = key.grants.values().any(|grant| allows(grant) && will_do(grant));
         let context = Context::of(self, principal, Some(key));
         let ask = Ask { principal, action: &self.action(), resource: &key.arn, context: &context };
         caller.check_key(ask, &key.policy, is_granted)
@@ -104,13 +117,14 @@ impl Call<'_> {
         caller.check_identity(Ask { principal, action, resource, context: &context })
     }
 
-    /// That the caller can change a new key policy again, unless the request says that this is not wanted.
+    /// That the caller can change a new key policy again, unless the request says that this is not wanted. Not even an
+    /// administrator can where the key policy leaves IAM out.
     pub(super) fn check_lockout(&self, policy: &Policy, key: &Key) -> Result<(), Refusal> {
-        let Some(caller) = &self.caller else { return Ok(()) };
         if self.input.flag("BypassPolicyLockoutSafetyCheck")? {
             return Ok(());
         }
-        let principal = &caller.principal;
+        let administrator = Caller::administrator();
+        let principal = &self.caller.as_ref().unwrap_or(&administrator).principal;
         let context = Context::of(self, principal, Some(key));
         let ask = Ask { principal, action: "kms:PutKeyPolicy", resource: &key.arn, context: &context };
         let verdict = policy.verdict(ask);
@@ -121,6 +135,11 @@ impl Call<'_> {
             "MalformedPolicyDocumentException",
             "The new key policy will not allow you to update the key policy in the future.",
         ))
+    }
+
+    /// What a signature is to be like.
+    pub(super) fn shape(&self) -> Shape {
+        if let Some(Spoilt::Signature(shape)) = self.spoilt { *shape } else { Shape::Usual }
     }
 
     /// Whether who calls has no keys here. FakeKms keeps those of one account.

@@ -104,7 +104,7 @@ fn kind(spec: &str, usage: Option<&str>) -> Result<(Spec, Usage), Refusal> {
 pub(super) fn update_description(call: &Call<'_>) -> Result<Value, Refusal> {
     let description = description(call)?;
     call.change_key(|key| {
-        key.check_not_pending_deletion()?;
+        key.check_manageable()?;
         description.clone_into(&mut key.description);
         Ok(Value::Null)
     })

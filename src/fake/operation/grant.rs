@@ -43,7 +43,8 @@ const TOKEN_MAX: usize = 8192;
 pub(super) fn create(call: &Call<'_>) -> Result<Value, Refusal> {
     let terms = terms(call)?;
     let dry_run = call.input.flag("DryRun")?;
-    let key = call.key("KeyId")?;
+    let key = call.find("KeyId")?;
+    call.check_key_by(&key, |parent| parent.terms.cover(&terms))?;
     key.check_enabled()?;
     if let Some(wrong) = terms.operations.iter().find(|operation| !can_be_granted(operation, key.usage)) {
         return Err(Refusal::validation(format!("{wrong} cannot be granted on a {} key.", key.usage.name())));
@@ -72,7 +73,7 @@ pub(super) fn create(call: &Call<'_>) -> Result<Value, Refusal> {
 
 pub(super) fn list(call: &Call<'_>) -> Result<Value, Refusal> {
     let input = &call.input;
-    let page = Page::read(call.operation, input, 50, 100)?;
+    let page = Page::read(call, 50, 100)?;
     let id = input.text("GrantId")?.map(|_| grant_id(call)).transpose()?;
     let grantee = input.text("GranteePrincipal")?;
     let key = call.key("KeyId")?;

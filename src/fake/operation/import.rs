@@ -1,5 +1,7 @@
 //! `GetParametersForImport`, `ImportKeyMaterial` and `DeleteImportedKeyMaterial`.
 
+use core::sync::atomic::Ordering;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
@@ -30,10 +32,11 @@ pub(super) fn parameters(call: &Call<'_>) -> Result<Value, Refusal> {
     let spec = call.input.required_choice("WrappingKeySpec", WRAPPING_KEY_SPECS)?;
     let key = call.key("KeyId")?;
     check_external(&key)?;
-    key.check_not_pending_deletion()?;
-    let wrapping = Wrapping::of(algorithm, spec)
+    key.check_manageable()?;
+    let turn = call.kms.0.imports.fetch_add(1, Ordering::Relaxed);
+    let wrapping = Wrapping::of(algorithm, spec, turn)
         .ok_or_else(|| Refusal::unsupported(format!("FakeKms does not unwrap {algorithm} with {spec}.")))?;
-    let token = Token::new(&key.arn, algorithm, spec, call.now);
+    let token = Token::new(&key.arn, algorithm, spec, turn, call.now);
     Ok(json!({
         "KeyId": key.arn,
         "ImportToken": STANDARD.encode(token.seal()?),
@@ -54,7 +57,7 @@ pub(super) fn import(call: &Call<'_>) -> Result<Value, Refusal> {
     }
     let key = call.key("KeyId")?;
     check_external(&key)?;
-    key.check_not_pending_deletion()?;
+    key.check_manageable()?;
 
     let token = Token::open(&token)?.filter(|token| token.key_arn == key.arn).ok_or_else(|| {
         let message = format!("The import token is not one of {}.", key.arn);
@@ -64,7 +67,7 @@ pub(super) fn import(call: &Call<'_>) -> Result<Value, Refusal> {
         let message = "The import token has expired. Get new parameters for the import.";
         return Err(Refusal::new("ExpiredImportTokenException", message));
     }
-    let plain = match Wrapping::of(&token.algorithm, &token.spec) {
+    let plain = match Wrapping::of(&token.algorithm, &token.spec, token.turn) {
         Some(wrapping) => wrapping.unwrap(&wrapped)?,
         None => None,
     };
@@ -77,7 +80,7 @@ pub(super) fn import(call: &Call<'_>) -> Result<Value, Refusal> {
         Refusal::new("IncorrectKeyMaterialException", message)
     })?;
     call.change(&key, |key| {
-        key.check_not_pending_deletion()?;
+        key.check_manageable()?;
         key.import(material, expires)?;
         Ok(json!({ "KeyId": key.arn }))
     })

@@ -43,7 +43,7 @@ pub(super) fn schedule_deletion(call: &Call<'_>) -> Result<Value, Refusal> {
         days => days,
     };
     call.change_key(|key| {
-        key.check_not_pending_deletion()?;
+        key.check_manageable()?;
         key.schedule_deletion(days, call.now);
         let mut answer = json!({ "KeyId": key.arn, "KeyState": key.state.name(), "PendingWindowInDays": days });
         if let State::PendingDeletion { at } = key.state {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Call, create_key, policy, tags};
-use crate::fake::refusal::Refusal;
+use crate::fake::{fault::Spoilt, key::State, refusal::Refusal};
 
 /// The longest name of a Region, in characters.
 const REGION_MAX: usize = 32;
@@ -30,6 +30,9 @@ pub(super) fn replicate(call: &Call<'_>) -> Result<Value, Refusal> {
     description.clone_into(&mut replica.description);
     call.check_identity("kms:CreateKey", "*")?;
     create_key::adorn(call, &mut replica, tags, policy)?;
+    if let Some(&Spoilt::Creating(requests)) = call.spoilt {
+        replica.state = State::Creating { requests };
+    }
     let replica = there.0.store.insert_replica(replica, now)?;
     Ok(json!({
         "ReplicaKeyMetadata": replica.metadata(now),

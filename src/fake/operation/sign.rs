@@ -53,8 +53,10 @@ pub(super) fn sign(call: &Call<'_>) -> Result<Value, Refusal> {
         return Err(Refusal::dry_run());
     }
     let signature = match (material, &hashed) {
-        (Material::Ed25519(pair), ToSign::Message(message)) => eddsa::sign(pair, message, call.shape)?,
-        (material, ToSign::Digest(digest)) => ecdsa::sign(material, *digest, call.shape).ok_or_else(incompatible)??,
+        (Material::Ed25519(pair), ToSign::Message(message)) => eddsa::sign(pair, message, call.shape())?,
+        (material, ToSign::Digest(digest)) => {
+            ecdsa::sign(material, *digest, call.shape()).ok_or_else(incompatible)??
+        }
         _ => return Err(incompatible()),
     };
     Ok(json!({ "KeyId": key.arn, "Signature": STANDARD.encode(signature), "SigningAlgorithm": algorithm }))

@@ -16,7 +16,7 @@ const TAGS_MAX: usize = 50;
 pub(super) fn tag(call: &Call<'_>) -> Result<Value, Refusal> {
     let tags = read(&call.input)?;
     call.change_key(|key| {
-        key.check_not_pending_deletion()?;
+        key.check_manageable()?;
         let mut all = key.tags.clone();
         all.extend(tags);
         if all.len() > TAGS_MAX {
@@ -33,14 +33,14 @@ pub(super) fn untag(call: &Call<'_>) -> Result<Value, Refusal> {
         return Err(Refusal::new("TagException", format!("{reserved} is a tag of AWS's own.")));
     }
     call.change_key(|key| {
-        key.check_not_pending_deletion()?;
+        key.check_manageable()?;
         key.tags.retain(|name, _| !names.contains(&name.as_str()));
         Ok(Value::Null)
     })
 }
 
 pub(super) fn list(call: &Call<'_>) -> Result<Value, Refusal> {
-    let page = Page::read(call.operation, &call.input, 50, 50)?;
+    let page = Page::read(call, 50, 50)?;
     let key = call.key("KeyId")?;
     let tags = key.tags.iter().filter(|(name, _)| page.after().is_none_or(|after| name.as_str() > after));
     let entries = tags.take(page.wanted()).map(|(name, value)| (name.clone(), entry(name, value)));

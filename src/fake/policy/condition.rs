@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::pattern::fits;
+use super::pattern::{fits, fits_arn};
 use crate::fake::context::Context;
 
 /// `operator: { key: values }`.
@@ -32,6 +32,7 @@ enum How {
     Exactly,
     IgnoringCase,
     AsPattern,
+    AsArn,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,8 +96,10 @@ impl Test {
             "StringNotEquals" => compare(How::Exactly, true),
             "Bool" | "StringEqualsIgnoreCase" => compare(How::IgnoringCase, false),
             "StringNotEqualsIgnoreCase" => compare(How::IgnoringCase, true),
-            "StringLike" | "ArnLike" | "ArnEquals" => compare(How::AsPattern, false),
-            "StringNotLike" | "ArnNotLike" | "ArnNotEquals" => compare(How::AsPattern, true),
+            "StringLike" => compare(How::AsPattern, false),
+            "StringNotLike" => compare(How::AsPattern, true),
+            "ArnLike" | "ArnEquals" => compare(How::AsArn, false),
+            "ArnNotLike" | "ArnNotEquals" => compare(How::AsArn, true),
             "Null" => Some(Self::Null),
             _ => None,
         }
@@ -109,6 +112,7 @@ impl How {
             Self::Exactly => value == found,
             Self::IgnoringCase => value.eq_ignore_ascii_case(found),
             Self::AsPattern => fits(value, found),
+            Self::AsArn => fits_arn(value, found),
         }
     }
 }

@@ -30,9 +30,15 @@ pub(super) fn fits(pattern: &str, text: &str) -> bool {
     }
 }
 
+/// Whether the pattern fits an ARN as conditions compare ARNs: each of its six parts by itself.
+pub(super) fn fits_arn(pattern: &str, arn: &str) -> bool {
+    let (mut patterns, mut parts) = (pattern.splitn(6, ':'), arn.splitn(6, ':'));
+    (0..6).all(|_| matches!((patterns.next(), parts.next()), (Some(pattern), Some(part)) if fits(pattern, part)))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::fits;
+    use super::{fits, fits_arn};
 
     #[test]
     fn stars_take_any_text_and_question_marks_one_character() {
@@ -53,5 +59,20 @@ mod tests {
         ] {
             assert_eq!(fits(pattern, text), expected, "{pattern} {text}");
         }
+    }
+    #[test]
+    fn stars_do_not_reach_beyond_their_part_of_an_arn() {
+        let session = "arn:aws:sts::111122223333:assumed-role/signer/a:b";
+        for (pattern, expected) in [
+            (session, true),
+            ("arn:*:sts:*:*:*", true),
+            ("arn:aws:sts::11112222????:assumed-role/*:b", true),
+            ("arn:aws:sts:*:assumed-role/signer/a:b", false),
+            ("arn:aws:*", false),
+            ("*", false),
+        ] {
+            assert_eq!(fits_arn(pattern, session), expected, "{pattern}");
+        }
+        assert!(!fits_arn("arn:*:*:*:*:*", "arn:aws:sts"));
     }
 }

@@ -1,12 +1,9 @@
 //! How an operation reads its `KeyId`.
 
 use crate::{
-    fake::{FakeKms, refusal::Refusal},
+    fake::{FakeKms, access::ADMINISTRATOR, refusal::Refusal},
     key_ref::KeyRef,
 };
-
-/// Who asks where no principal is known.
-const ADMINISTRATOR: &str = "arn:aws:iam::111122223333:user/fake";
 
 #[derive(Clone, Copy)]
 pub(in crate::fake) struct Lookup<'a> {

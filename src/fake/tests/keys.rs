@@ -62,6 +62,7 @@ async fn describes_a_key_in_full() {
         .multi_region(true)
         .description("relayer")
         .policy(r#"{"Version":"2012-10-17","Statement":[]}"#)
+        .bypass_policy_lockout_safety_check(true)
         .tags(tag)
         .send()
         .await

@@ -28,10 +28,11 @@ pub(super) async fn sign(sdk: &Client, key: &str) -> Result<SignOutput, SdkError
     sign.signing_algorithm(SigningAlgorithmSpec::EcdsaSha256).send().await
 }
 
-/// Gives a key this policy alone.
+/// Gives a key this policy alone, even one that lets nobody change it again.
 async fn put(fake: &FakeKms, key: &str, statements: Value) {
     let policy = policy(statements);
-    fake.client().put_key_policy().key_id(key).policy(policy).send().await.unwrap();
+    let put = fake.client().put_key_policy().key_id(key).policy(policy).bypass_policy_lockout_safety_check(true);
+    put.send().await.unwrap();
 }
 
 pub(super) fn policy(statements: Value) -> String {
@@ -140,6 +141,9 @@ async fn conditions_look_at_the_request_and_the_key() {
         (json!({ "StringEquals": { "kms:EncryptionContext:wallet": "1" } }), false, false),
         (json!({ "StringEquals": { "kms:ViaService": "s3.us-east-1.amazonaws.com" } }), false, false),
         (json!({ "IpAddress": { "aws:SourceIp": "10.0.0.0/8" } }), false, false),
+        (json!({ "ArnLike": { "aws:PrincipalArn": "arn:aws:iam::*:role/sign*" } }), true, true),
+        (json!({ "ArnEquals": { "aws:PrincipalArn": "arn:aws:iam:*:role/signer" } }), false, false),
+        (json!({ "ArnNotLike": { "aws:PrincipalArn": "arn:*:role/signer" } }), true, true),
     ] {
         let mut statement = allow(SIGNER, "kms:Sign");
         statement["Condition"] = condition.clone();
@@ -244,6 +248,39 @@ async fn nobody_locks_themselves_out_by_accident() {
     alice.describe_key().key_id(&key).send().await.unwrap();
     put.bypass_policy_lockout_safety_check(true).send().await.unwrap();
     assert_eq!(code(alice.describe_key().key_id(&key).send().await), "AccessDeniedException");
+}
+
+/// Also not the administrator, whom nothing else refuses.
+#[tokio::test]
+async fn the_administrator_is_not_locked_out_by_accident_either() {
+    let (fake, west) = (FakeKms::new(), FakeKms::in_region("us-west-2"));
+    fake.join(&west).unwrap();
+    let sdk = fake.client();
+    let key = fake.create_multi_region_key().unwrap().to_string();
+    let mut deny = allow("*", "kms:PutKeyPolicy");
+    deny["Effect"] = json!("Deny");
+    let malformed = "MalformedPolicyDocumentException";
+    for (statements, is_safe) in [
+        (json!([]), false),
+        (json!([allow(SIGNER, "kms:*")]), false),
+        (json!([allow(STRANGER, "kms:*")]), false),
+        (json!([allow(ROOT, "kms:Sign")]), false),
+        (json!([allow(ROOT, "kms:*"), deny]), false),
+        (json!([allow(ROOT, "kms:*")]), true),
+        (json!([allow(FakeKms::ACCOUNT, "kms:Put*")]), true),
+        (json!([allow("*", "kms:*")]), true),
+    ] {
+        let policy = policy(statements);
+        let put = sdk.put_key_policy().key_id(&key).policy(&policy).send().await;
+        let create = sdk.create_key().policy(&policy).send().await;
+        assert_eq!((put.is_ok(), create.is_ok()), (is_safe, is_safe), "{policy}");
+        if !is_safe {
+            assert_eq!([code(put), code(create)], [malformed, malformed], "{policy}");
+        }
+    }
+    let replicate = sdk.replicate_key().key_id(&key).replica_region("us-west-2").policy(policy(json!([])));
+    assert_eq!(code(replicate.clone().send().await), malformed);
+    replicate.bypass_policy_lockout_safety_check(true).send().await.unwrap();
 }
 
 #[tokio::test]

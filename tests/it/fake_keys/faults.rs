@@ -4,11 +4,19 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use kms_signer::{
-    aws_sdk_kms::{Client, config::retry::RetryConfig},
+    aws_sdk_kms::{
+        Client,
+        config::retry::RetryConfig,
+        types::{AlgorithmSpec, GrantOperation, KeySpec, KeyState, KeyUsageType, OriginType, Tag, WrappingKeySpec},
+    },
     fake::{FakeKms, Fault},
 };
 
-use super::code;
+use super::{
+    code,
+    import::{import, oaep, parameters, secp256k1},
+    refusal,
+};
 
 /// A client that tries once.
 fn once(fake: &FakeKms) -> Client {
@@ -96,4 +104,57 @@ async fn slow_answers_do_not_wait_for_each_other() {
         let took = started.elapsed();
         assert!((latency..latency * 2).contains(&took), "{took:?}");
     }
+}
+
+#[tokio::test]
+async fn a_new_replica_is_created_for_some_requests() {
+    let (east, west) = (FakeKms::new(), FakeKms::in_region("us-west-2"));
+    east.join(&west).unwrap();
+    let there = once(&west);
+    for is_imported in [false, true] {
+        let key = if is_imported { imported(&east).await } else { east.create_multi_region_key().unwrap().to_string() };
+        let id = key.rsplit('/').next().unwrap();
+        east.inject(Fault::late_creation(14));
+        once(&east).describe_key().key_id(id).send().await.unwrap();
+        let made = once(&east).replicate_key().key_id(id).replica_region("us-west-2").send().await.unwrap();
+        assert_eq!(made.replica_key_metadata().unwrap().key_state(), Some(&KeyState::Creating));
+
+        let describe = async || there.describe_key().key_id(id).send().await.unwrap().key_metadata.unwrap();
+        let creating = describe().await;
+        assert_eq!((creating.key_state(), creating.enabled()), (Some(&KeyState::Creating), false));
+        there.list_resource_tags().key_id(id).send().await.unwrap();
+        let message = format!("{} is creating.", creating.arn().unwrap());
+        let refused = ("KMSInvalidStateException".to_owned(), message);
+        let tag = Tag::builder().tag_key("a").tag_value("b").build().unwrap();
+        let policy = there.get_key_policy().key_id(id).send().await.unwrap().policy.unwrap();
+        assert_eq!(refusal(there.get_public_key().key_id(id).send().await), refused);
+        assert_eq!(refusal(there.disable_key().key_id(id).send().await), refused);
+        assert_eq!(refusal(there.enable_key().key_id(id).send().await), refused);
+        assert_eq!(refusal(there.schedule_key_deletion().key_id(id).send().await), refused);
+        assert_eq!(refusal(there.cancel_key_deletion().key_id(id).send().await), refused);
+        assert_eq!(refusal(there.tag_resource().key_id(id).tags(tag).send().await), refused);
+        assert_eq!(refusal(there.update_key_description().key_id(id).description("x").send().await), refused);
+        assert_eq!(refusal(there.put_key_policy().key_id(id).policy(policy).send().await), refused);
+        assert_eq!(refusal(there.create_alias().alias_name("alias/a").target_key_id(id).send().await), refused);
+        let grant = there.create_grant().key_id(id).grantee_principal("arn:aws:iam::111122223333:role/a");
+        assert_eq!(refusal(grant.operations(GrantOperation::DescribeKey).send().await), refused);
+        let parameters = there.get_parameters_for_import().key_id(id).wrapping_key_spec(WrappingKeySpec::Rsa2048);
+        let parameters = parameters.wrapping_algorithm(AlgorithmSpec::RsaesOaepSha256).send().await;
+        let expected = if is_imported { "KMSInvalidStateException" } else { "UnsupportedOperationException" };
+        assert_eq!(code(parameters), expected);
+
+        let ready = if is_imported { KeyState::PendingImport } else { KeyState::Enabled };
+        assert_eq!(describe().await.key_state(), Some(&ready));
+    }
+}
+
+/// A multi-Region key with imported material.
+async fn imported(fake: &FakeKms) -> String {
+    let sdk = fake.client();
+    let create = sdk.create_key().key_spec(KeySpec::EccSecgP256K1).key_usage(KeyUsageType::SignVerify);
+    let created = create.origin(OriginType::External).multi_region(true).send().await.unwrap();
+    let key = created.key_metadata.unwrap().arn.unwrap();
+    let given = parameters(&sdk, &key, AlgorithmSpec::RsaesOaepSha256, WrappingKeySpec::Rsa2048).await;
+    import(&sdk, &key, &given, oaep(&given, &secp256k1(7))).await.unwrap();
+    key
 }

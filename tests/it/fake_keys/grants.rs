@@ -1,7 +1,11 @@
 //! Grants: given, used, listed, revoked and retired.
 
 use kms_signer::{
-    aws_sdk_kms::{Client, operation::create_grant::CreateGrantOutput, types::GrantOperation},
+    aws_sdk_kms::{
+        Client,
+        operation::create_grant::CreateGrantOutput,
+        types::{GrantConstraints, GrantOperation},
+    },
     fake::FakeKms,
 };
 use serde_json::json;
@@ -109,7 +113,10 @@ async fn a_grant_is_retired_by_those_it_names() {
     assert!(sdk.list_grants().key_id(&key).send().await.unwrap().grants().is_empty());
     assert_eq!(code(bob.retire_grant().send().await), "ValidationException");
 
-    assert_eq!(code(create.clone().grantee_principal("bob").send().await), "InvalidArnException");
+    for wrong in ["bob", "arn:aws:iam::111122223333:role/*", "arn:aws:iam::111122223333:role/bo?"] {
+        assert_eq!(code(create.clone().grantee_principal(wrong).send().await), "InvalidArnException", "{wrong}");
+        assert_eq!(code(create.clone().retiring_principal(wrong).send().await), "InvalidArnException", "{wrong}");
+    }
     assert_eq!(code(create.clone().operations(GrantOperation::Encrypt).send().await), "ValidationException");
     assert_eq!(code(create.clone().operations("Fly".into()).send().await), "ValidationException");
     assert_eq!(code(create.clone().dry_run(true).send().await), "DryRunOperationException");
@@ -131,4 +138,69 @@ async fn giving_a_grant_needs_leave_itself() {
     assert_eq!(code(to_bob.clone().grantee_principal(ALICE).send().await), "AccessDeniedException");
     assert_eq!(code(to_bob.clone().operations(GrantOperation::CreateGrant).send().await), "AccessDeniedException");
     to_bob.send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_grant_gives_grants_of_no_more_than_itself() {
+    let fake = FakeKms::new();
+    let key = fake.create_key().unwrap().to_string();
+    let alice = fake.client_as(ALICE);
+    let parent = [GrantOperation::CreateGrant, GrantOperation::Sign, GrantOperation::DescribeKey];
+    let parent = fake.client().create_grant().key_id(&key).grantee_principal(ALICE).set_operations(Some(parent.into()));
+    let token = parent.send().await.unwrap().grant_token.unwrap();
+    let child = |operations: &[GrantOperation]| {
+        let child = alice.create_grant().key_id(&key).grantee_principal(BOB).grant_tokens(&token);
+        child.set_operations(Some(operations.into())).send()
+    };
+    for more in [
+        [GrantOperation::GetPublicKey].as_slice(),
+        &[GrantOperation::Sign, GrantOperation::Verify],
+        &[GrantOperation::RetireGrant],
+    ] {
+        assert_eq!(code(child(more).await), "AccessDeniedException", "{more:?}");
+    }
+    let given = child(&[GrantOperation::Sign]).await.unwrap().grant_token.unwrap();
+    sign_with(&fake.client_as(BOB), &key, &given).await.unwrap();
+    child(&[GrantOperation::DescribeKey, GrantOperation::Sign, GrantOperation::CreateGrant]).await.unwrap();
+
+    // What a policy allows is not bound by a grant.
+    let only = json!([{ "Effect": "Allow", "Action": "kms:CreateGrant", "Resource": key }]);
+    fake.attach_policy(ALICE, &policy(only)).unwrap();
+    child(&[GrantOperation::GetPublicKey]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_grants_constraints_bind_its_own_grants() {
+    let fake = FakeKms::new();
+    let admin = fake.client();
+    let key = admin.create_key().send().await.unwrap().key_metadata.unwrap().arn.unwrap();
+    let alice = fake.client_as(ALICE);
+    let subset = |pairs: &[(&str, &str)]| {
+        let constraints = GrantConstraints::builder();
+        pairs.iter().fold(constraints, |all, (name, value)| all.encryption_context_subset(*name, *value)).build()
+    };
+    let equals = |pairs: &[(&str, &str)]| {
+        let constraints = GrantConstraints::builder();
+        pairs.iter().fold(constraints, |all, (name, value)| all.encryption_context_equals(*name, *value)).build()
+    };
+    let (it, more) = ([("team", "it")].as_slice(), [("team", "it"), ("env", "test")].as_slice());
+    for (parent, child, is_given) in [
+        (subset(it), None, false),
+        (subset(it), Some(subset(it)), true),
+        (subset(it), Some(subset(more)), true),
+        (subset(it), Some(equals(more)), true),
+        (subset(more), Some(subset(it)), false),
+        (subset(it), Some(subset(&[("team", "hr")])), false),
+        (equals(it), Some(equals(it)), true),
+        (equals(it), Some(equals(more)), false),
+        (equals(it), Some(subset(more)), false),
+    ] {
+        let create = |sdk: &Client| sdk.create_grant().key_id(&key).operations(GrantOperation::Decrypt);
+        let given = create(&admin).operations(GrantOperation::CreateGrant).constraints(parent.clone());
+        let given = given.grantee_principal(ALICE).send().await.unwrap();
+        let made = create(&alice).grantee_principal(BOB).grant_tokens(given.grant_token().unwrap());
+        let made = made.set_constraints(child.clone()).send().await;
+        assert_eq!(made.is_ok(), is_given, "{parent:?} {child:?}");
+        admin.revoke_grant().key_id(&key).grant_id(given.grant_id().unwrap()).send().await.unwrap();
+    }
 }

@@ -167,6 +167,25 @@ async fn an_import_that_does_not_fit_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn wrapping_key_and_token_belong_together() {
+    let sdk = FakeKms::new().client();
+    let arn = create(&sdk, KeySpec::EccSecgP256K1, OriginType::External).await;
+    for (algorithm, wrap) in [
+        (AlgorithmSpec::RsaesOaepSha256, oaep as fn(&GetParametersForImportOutput, &[u8]) -> Vec<u8>),
+        (AlgorithmSpec::RsaAesKeyWrapSha256, oaep_aes),
+    ] {
+        let first = parameters(&sdk, &arn, algorithm.clone(), WrappingKeySpec::Rsa2048).await;
+        let second = parameters(&sdk, &arn, algorithm, WrappingKeySpec::Rsa2048).await;
+        assert_ne!(first.public_key(), second.public_key());
+        let wrapped = wrap(&first, &secp256k1(7));
+        assert_eq!(code(import(&sdk, &arn, &second, wrapped.clone()).await), "InvalidCiphertextException");
+        // Older parameters are still good.
+        import(&sdk, &arn, &first, wrapped).await.unwrap();
+        import(&sdk, &arn, &second, wrap(&second, &secp256k1(7))).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn deleted_material_comes_back_and_no_other_does() {
     let fake = FakeKms::new();
     let sdk = fake.client();

@@ -5,9 +5,9 @@ use std::{collections::BTreeSet, time::Instant};
 use kms_signer::{
     aws_sdk_kms::{
         Client,
-        types::{KeySpec, KeyUsageType, Tag},
+        types::{GrantOperation, KeyManagerType, KeySpec, KeyUsageType, Tag},
     },
-    fake::FakeKms,
+    fake::{FakeKms, Fault},
 };
 
 use super::code;
@@ -170,11 +170,73 @@ async fn descriptions_and_policies_can_be_replaced() {
     let default = policy().await;
     assert_eq!(default.policy_name(), Some("default"));
     assert!(default.policy().unwrap().contains("arn:aws:iam::111122223333:root"), "{default:?}");
-    let new = r#"{"Version": "2012-10-17", "Statement": []}"#;
+    let new = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": "111122223333"},
+        "Action": "kms:*", "Resource": "*"}}"#;
     sdk.put_key_policy().key_id(&arn).policy(new).send().await.unwrap();
     assert_eq!(policy().await.policy(), Some(new), "as it was sent");
     let put = |policy: &str| sdk.put_key_policy().key_id(&arn).policy(policy).send();
     assert_eq!(code(put("no JSON").await), "MalformedPolicyDocumentException");
     assert_eq!(code(put(&" ".repeat(32 * 1024 + 1)).await), "LimitExceededException");
     assert_eq!(code(sdk.get_key_policy().key_id(&arn).policy_name("other").send().await), "NotFoundException");
+}
+
+#[tokio::test]
+async fn a_page_may_be_short_or_empty_and_not_the_last() {
+    let fake = FakeKms::new();
+    let sdk = fake.client();
+    let made: BTreeSet<String> = (0..3).map(|_| fake.create_key().unwrap().to_string()).collect();
+    for (name, key) in ["alias/a", "alias/b", "alias/c"].iter().zip(&made) {
+        fake.alias(name, &key.parse().unwrap()).unwrap();
+    }
+    fake.inject(Fault::short_page(0).times(2));
+    fake.inject(Fault::short_page(1));
+    fake.inject(Fault::short_page(0));
+    fake.inject(Fault::short_page(9));
+    let pages = sdk.list_keys().into_paginator().send().collect::<Result<Vec<_>, _>>().await.unwrap();
+    assert_eq!(pages.iter().map(|page| page.keys().len()).collect::<Vec<_>>(), [0, 0, 1, 0, 2, 0]);
+    let markers: BTreeSet<_> = pages.iter().filter_map(|page| page.next_marker()).collect();
+    assert_eq!(markers.len(), 5, "each leads elsewhere");
+    let found = pages.iter().flat_map(|page| page.keys()).map(|key| key.key_arn().unwrap().to_owned());
+    assert_eq!(found.collect::<BTreeSet<_>>(), made);
+
+    fake.inject(Fault::short_page(1).on("ListAliases").forever());
+    sdk.list_keys().send().await.unwrap();
+    let names = sdk.list_aliases().limit(2).send().await.unwrap();
+    assert_eq!((names.aliases().len(), names.truncated()), (1, true));
+    fake.clear_faults();
+    assert_eq!(sdk.list_aliases().marker(names.next_marker().unwrap()).send().await.unwrap().aliases().len(), 2);
+}
+
+#[tokio::test]
+async fn keys_of_awss_own_are_seen_and_not_managed() {
+    let fake = FakeKms::new();
+    let sdk = fake.client();
+    let managed = fake.create_aws_managed_key().unwrap();
+    assert_eq!(fake.create_aws_managed_key().unwrap(), managed, "there is one");
+    let key = managed.as_ref();
+    assert_eq!(keys(&sdk).await, [key]);
+    let listed = sdk.list_aliases().send().await.unwrap().aliases.unwrap();
+    let targets: Vec<_> = listed.iter().map(|alias| (alias.alias_name().unwrap(), alias.target_key_id())).collect();
+    assert_eq!(targets, [("alias/aws/ebs", Some(managed.key_id().as_str())), ("alias/aws/s3", None)]);
+    assert_eq!(aliases(&sdk, Some(key)).await, ["alias/aws/ebs"]);
+
+    let described = sdk.describe_key().key_id("alias/aws/ebs").send().await.unwrap().key_metadata.unwrap();
+    assert_eq!((described.arn(), described.key_manager()), (Some(key), Some(&KeyManagerType::Aws)));
+    assert_eq!(described.key_spec(), Some(&KeySpec::SymmetricDefault));
+    assert_eq!(code(sdk.describe_key().key_id("alias/aws/s3").send().await), "NotFoundException");
+    assert!(sdk.list_resource_tags().key_id(key).send().await.unwrap().tags().is_empty());
+    let policy = sdk.get_key_policy().key_id(key).send().await.unwrap().policy.unwrap();
+
+    let denied = "AccessDeniedException";
+    assert_eq!(code(sdk.disable_key().key_id(key).send().await), denied);
+    assert_eq!(code(sdk.schedule_key_deletion().key_id(key).send().await), denied);
+    assert_eq!(code(sdk.tag_resource().key_id(key).tags(tag("a", "b")).send().await), denied);
+    assert_eq!(code(sdk.update_key_description().key_id(key).description("mine").send().await), denied);
+    assert_eq!(code(sdk.put_key_policy().key_id(key).policy(policy).send().await), denied);
+    assert_eq!(code(sdk.create_alias().alias_name("alias/mine").target_key_id(key).send().await), denied);
+    let grant = sdk.create_grant().key_id(key).grantee_principal("arn:aws:iam::111122223333:role/a");
+    assert_eq!(code(grant.operations(GrantOperation::Decrypt).send().await), denied);
+    let own = fake.create_key().unwrap();
+    let update = sdk.update_alias().alias_name("alias/aws/ebs").target_key_id(own.as_ref());
+    assert_eq!(code(update.send().await), "NotAuthorizedException");
 }

@@ -154,6 +154,44 @@ async fn a_list_that_breaks_off_or_leads_in_a_circle_is_an_error() {
 }
 
 #[tokio::test]
+async fn keys_of_awss_own_are_no_part_of_it() {
+    let (fake, keys) = fake_and_keys();
+    let managed = fake.create_aws_managed_key().unwrap();
+    keys.create(NewKey::signing().alias("alias/a")).await.unwrap();
+    for filter in [Filter::new(), Filter::new().alias_prefix("alias/")] {
+        assert_eq!(names(&keys, filter).await, ["alias/a"]);
+    }
+    for filter in [Filter::new().alias_prefix("alias/aws/"), Filter::new().spec(KeySpec::SymmetricDefault)] {
+        assert_eq!(names(&keys, filter).await, [""; 0]);
+    }
+    assert_eq!(keys.load_signers(Filter::new()).await.unwrap().len(), 1);
+    let described = keys.describe(&managed).await.unwrap();
+    assert_eq!(described.spec(), &KeySpec::SymmetricDefault);
+}
+
+#[tokio::test]
+async fn short_and_empty_pages_are_read_on() {
+    let (fake, keys) = fake_and_keys();
+    for number in 0..5 {
+        keys.create(NewKey::signing().alias(format!("alias/{number}"))).await.unwrap();
+    }
+    let all = ["alias/0", "alias/1", "alias/2", "alias/3", "alias/4"];
+    for filter in [Filter::new(), Filter::new().alias_prefix("alias/")] {
+        for operation in ["ListKeys", "ListAliases"] {
+            fake.inject(Fault::short_page(0).on(operation).times(2));
+            fake.inject(Fault::short_page(2).on(operation));
+            fake.inject(Fault::short_page(0).on(operation));
+            fake.inject(Fault::short_page(9).on(operation));
+        }
+        assert_eq!(names(&keys, filter).await, all);
+        fake.clear_faults();
+    }
+    fake.inject(Fault::short_page(0).on("ListAliases").times(2));
+    let described = keys.describe("alias/3").await.unwrap();
+    assert_eq!(described.aliases().iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["alias/3"]);
+}
+
+#[tokio::test]
 async fn a_page_that_leads_to_itself_is_not_read_for_ever() {
     let (fake, keys) = fake_and_keys();
     fake.inject(

@@ -118,3 +118,24 @@ async fn a_region_of_the_client_is_reached_through_it() {
     assert_eq!(keys.describe(replica.arn()).await.unwrap().state(), &State::Disabled);
     assert_eq!(keys.describe(key.arn()).await.unwrap().state(), &State::Enabled);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_is_still_created_is_waited_for() {
+    let (east, west, keys) = regions();
+    let secret = Secret::from_hex(SECRET).unwrap();
+    let own = keys.create(NewKey::signing().multi_region(true)).await.unwrap();
+    let imported = keys.import(NewKey::signing().multi_region(true), secret.clone()).await.unwrap();
+    for (key, wanted) in [
+        (&own, Replica::to("us-west-2").alias("alias/own")),
+        (&imported, Replica::to("us-west-2").alias("alias/imported").secret(secret)),
+    ] {
+        let before = west.requests().len();
+        east.inject(Fault::late_creation(4));
+        let replica = keys.replicate(key.arn(), wanted).await.unwrap();
+        assert_eq!((replica.address(), replica.state()), (key.address(), &State::Enabled));
+        let asked: Vec<String> = west.requests()[before..].iter().map(|asked| asked.operation().to_owned()).collect();
+        assert_eq!(asked[..5], ["DescribeKey"; 5], "nothing else before it is ready");
+        let signer = KmsSigner::new(west.client(), replica.aliases()[0].as_str(), None).await.unwrap();
+        signer.sign_message(b"x").await.unwrap();
+    }
+}

@@ -5,17 +5,21 @@
 //! validator --key-id alias/hyperlane-validator-signer-ethereum --out DIR sign < checkpoints.jsonl
 //! ```
 //!
+//! With `--demo` in place of `--key-id` (or `KMS_KEY_ID`) it signs with a new key in a KMS of this process.
+//!
 //! Each line of the input is a `value` as Hyperlane publishes it:
 //!
 //! ```json
 //! {"checkpoint":{"merkle_tree_hook_address":"0x…","mailbox_domain":1,"root":"0x…","index":0},"message_id":"0x…"}
 //! ```
 //!
-//! The files have the names that a relayer reads in an S3 bucket (`aws s3 sync DIR s3://bucket --exclude "*" --include "*.json"`). For an index that was
-//! signed with one root no other is signed, also after a crash or a restart: what is about to be signed is on the disk before KMS
-//! is asked. A line that was signed already is skipped, so the same input may be given again. `DIR` is for one validator and one
-//! chain, and must be the only one for them, on a disk that keeps what it says it keeps. A line that is refused does not hold up the
-//! others; the exit code tells.
+//! The files have the names that a relayer reads in an S3 bucket (`aws s3 sync DIR s3://bucket --exclude "*" --include "*.json"`). At a
+//! location `file://…` it looks for others (`0_with_id.json`, `index.json`), so `DIR` itself is no location to announce.
+//!
+//! For an index that was signed with one root no other is signed, also after a crash or a restart: what is about to be signed is on
+//! the disk before KMS is asked. A line that was signed already is skipped, so the same input may be given again. `DIR` is for one
+//! validator and one chain, and must be the only one for them, on a disk that keeps what it says it keeps. A line that is refused does
+//! not hold up the others; the exit code tells.
 //!
 //! The key is set up as Hyperlane's guide for AWS KMS says: asymmetric, "Sign and verify", `ECC_SECG_P256K1`, an alias, and an IAM user whose access
 //! key this process gets in `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`, with `AWS_REGION`. Roles work, too. Of the statement
@@ -48,7 +52,7 @@ use std::{
 };
 
 use alloy_primitives::B256;
-use clap::{Parser, Subcommand};
+use clap::{ArgGroup, Parser, Subcommand};
 use cli::Outcome;
 use folder::{Folder, Verdict};
 use futures_util::{StreamExt, stream};
@@ -60,11 +64,21 @@ use lines::Line;
 /// How many checkpoints are signed at a time: as many as the client lets out.
 const AT_ONCE: usize = 64;
 
+/// A key of its own, as other examples take where none is named, would bind the folder to it.
+const KEY_HELP: &str =
+    "A key id, key ARN, alias name or alias ARN; credentials, Region and AWS_ENDPOINT_URL are those of the environment";
+
 /// Sign checkpoints as a validator of Hyperlane.
 #[derive(Parser)]
+#[command(group(ArgGroup::new("which key").args(["key_id", "demo"]).required(true)))]
+#[command(mut_arg("key_id", |arg| arg.help(KEY_HELP).long_help(None)))]
 struct Args {
     #[command(flatten)]
     key: KeyArgs,
+
+    /// Sign with a new key in a KMS of this process, which is lost when it ends.
+    #[arg(long)]
+    demo: bool,
 
     /// The folder for the signed checkpoints of one validator and one chain. It is created where it is missing.
     #[arg(long, value_name = "DIR")]
@@ -199,14 +213,17 @@ async fn sign_batch(
         .map(|(number, value)| async move { (number, value.checkpoint.index, publish(path, signer, value).await) })
         .buffer_unordered(AT_ONCE);
     let mut outcome = Ok(());
+    let mut disk = Ok(());
+    // To the end, whatever happens: nothing may be written when the folder is given back.
     while let Some((number, index, result)) = results.next().await {
-        match result? {
-            Ok(()) => {
+        match result {
+            Err(error) => disk = disk.and(Err(format!("{}: {error}", folder::checkpoint_name(index)))),
+            Ok(Ok(())) => {
                 tally.signed += 1;
                 latest = latest.max(Some(index));
                 println!("{index}  {}", folder::checkpoint_name(index));
             }
-            Err(error) => {
+            Ok(Err(error)) => {
                 tally.failed += 1;
                 eprintln!("line {number}: {error}");
                 // What is wrong for one is wrong for all, unless it passes.
@@ -217,6 +234,7 @@ async fn sign_batch(
         }
     }
     drop(results);
+    disk?;
     if let Some(latest) = latest {
         folder.advance(latest)?;
     }

@@ -193,10 +193,13 @@ async fn carry_out(keys: &Keys, command: &Command, printer: &Printer, requests: 
         }
         Command::Load { prefix, records } => load(keys, prefix.as_deref(), records, printer, requests).await?,
         Command::Show { key } => printer.key(&keys.describe(key).await?),
-        Command::Replicate { key, region, alias, secret } => {
+        Command::Replicate { key, region, alias, policy, secret } => {
             let mut replica = Replica::to(region);
             if let Some(alias) = alias {
                 replica = replica.alias(alias);
+            }
+            if let Some(file) = policy {
+                replica = replica.policy(command::read(file)?);
             }
             if secret.is_given() {
                 replica = replica.secret(secret.read().await?);

@@ -1,15 +1,15 @@
 //! The folder of one validator's checkpoints for one chain: what was signed is never forgotten, and nothing is half written.
 //!
-//! - `signed.jsonl`: every checkpoint, appended before it is signed. An index that is in it is never signed with another root or
-//!   message id, whatever becomes of the process, the machine or the file below.
+//! - `signed.jsonl`, the journal: every checkpoint, appended before it is signed. An index that is in it is never signed with another
+//!   root or message id, whatever becomes of the process, the machine or the file below. It is written anew at each start.
 //! - `checkpoint_<index>_with_id.json`: the signed checkpoint.
 //! - `checkpoint_latest_index.json`: the highest index that was written.
-//! - `.lock`: held for as long as a process uses the folder.
+//! - `.lock`: held, as is the journal, for as long as a process uses the folder.
 
 use std::{
     collections::HashMap,
     fs::{self, File, OpenOptions, TryLockError},
-    io::{self, BufReader, ErrorKind, Write},
+    io::{self, BufReader, BufWriter, ErrorKind, Write},
     path::{Path, PathBuf},
 };
 
@@ -26,6 +26,7 @@ const JOURNAL: &str = "signed.jsonl";
 const LATEST: &str = "checkpoint_latest_index.json";
 
 pub(crate) struct Folder {
+    /// Canonical: whatever becomes of a symbolic link on the way, all files are of one folder.
     path: PathBuf,
     validator: Address,
     chain: Option<Chain>,
@@ -61,32 +62,28 @@ pub(crate) enum Verdict {
 impl Folder {
     /// Takes the folder for this process, and creates it where it is missing.
     pub(crate) fn open(path: &Path, validator: Address) -> Outcome<Self> {
-        create(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let named = |error: io::Error| format!("{}: {error}", path.display());
+        create(path).map_err(named)?;
+        let path = path.canonicalize().map_err(named)?;
+        // Whoever created it may have ended before its name was durable.
+        sync_parent(&path)?;
         let lock = File::create(path.join(".lock"))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(format!("{} is in use by another process", path.display()).into());
-            }
-            Err(TryLockError::Error(error)) => return Err(format!("{}: {error}", path.display()).into()),
-        }
-        let journal = OpenOptions::new().read(true).append(true).create(true).open(path.join(JOURNAL))?;
-        sync_folder(path)?;
+        lock_for_us(&lock, &path)?;
         let mut folder = Self {
-            path: path.to_owned(),
             validator,
             chain: None,
             bound: HashMap::new(),
             latest: None,
-            journal,
+            journal: take_journal(&path)?,
             unwritten: Vec::new(),
             _lock: lock,
+            path,
         };
-        folder.read_journal()?;
+        folder.renew_journal()?;
         if folder.chain.is_none() {
             folder.chain = folder.chain_of_files()?;
         }
-        folder.latest = match fs::read_to_string(path.join(LATEST)) {
+        folder.latest = match fs::read_to_string(folder.path.join(LATEST)) {
             Ok(text) => Some(text.trim().parse().map_err(|_| format!("{LATEST} holds no index"))?),
             Err(error) if error.kind() == ErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),
@@ -134,13 +131,22 @@ impl Folder {
     }
 
     /// Makes durable what was admitted. After an error nothing may be signed any more.
-    pub(crate) fn commit(&mut self) -> io::Result<()> {
-        if self.unwritten.is_empty() {
-            return Ok(());
+    pub(crate) fn commit(&mut self) -> Outcome {
+        if !self.unwritten.is_empty() {
+            self.journal.write_all(&self.unwritten)?;
+            self.unwritten.clear();
+            self.journal.sync_data()?;
         }
-        self.journal.write_all(&self.unwritten)?;
-        self.unwritten.clear();
-        self.journal.sync_data()
+        // Another process reads what is there by name: if that is not this file, it would sign another root.
+        if !is_at(&self.journal, &self.path.join(JOURNAL))? {
+            return Err(format!(
+                "{} is not the file any more that this process took: it was moved, removed or replaced. Nothing is signed \
+                 until it is back",
+                self.path.join(JOURNAL).display()
+            )
+            .into());
+        }
+        Ok(())
     }
 
     /// Makes durable that files were written, and then says so to the relayers.
@@ -176,17 +182,31 @@ impl Folder {
         Ok(Some(signed.value))
     }
 
-    fn read_journal(&mut self) -> Outcome {
-        let (mut file, mut line) = (BufReader::new(&self.journal), Vec::new());
-        let mut whole = 0;
-        let mut torn = None;
+    /// Reads the journal, and writes what was read into a new one, which takes its place.
+    ///
+    /// What was read may be in memory only: its writer may have ended before it was durable, or was told that it cannot be made
+    /// so, which the system says once. Therefore it is written again, and never read a second time.
+    fn renew_journal(&mut self) -> Outcome {
+        let part = self.path.join(format!("{JOURNAL}.part"));
+        let renewed = File::create(&part)?;
+        // Before it has the journal's name: no process finds a journal that it can lock.
+        lock_for_us(&renewed, &self.path)?;
+        self.copy_journal(&renewed)?;
+        renewed.sync_all()?;
+        fs::rename(&part, self.path.join(JOURNAL))?;
+        sync_folder(&self.path)?;
+        self.journal = renewed;
+        Ok(())
+    }
+
+    fn copy_journal(&mut self, renewed: &File) -> Outcome {
+        let (mut file, mut copy, mut line) = (BufReader::new(&self.journal), BufWriter::new(renewed), Vec::new());
         for number in 1.. {
             let Some(end) = read_line(&mut file, &mut line)? else { break };
             let entry = serde_json::from_slice::<Entry>(&line);
             let Ok(Entry { validator, value }) = entry else {
                 // Whoever wrote it came to its end before the line was durable, so nothing was signed for it.
                 if end == End::Input {
-                    torn = Some(whole);
                     break;
                 }
                 return Err(damaged(number).into());
@@ -199,17 +219,10 @@ impl Folder {
             if chain != Chain::of(&value) || *self.bound.entry(value.checkpoint.index).or_insert(content) != content {
                 return Err(damaged(number).into());
             }
-            if end == End::Input {
-                self.unwritten.push(b'\n');
-            }
-            whole += line.len() as u64 + 1;
+            line.push(b'\n');
+            copy.write_all(&line)?;
         }
-        if let Some(len) = torn {
-            self.journal.set_len(len)?;
-        }
-        // What was read may be in memory only: its writer may have ended before it was durable.
-        self.journal.sync_data()?;
-        Ok(())
+        Ok(copy.flush()?)
     }
 
     /// For which chain the checkpoints are that were written without a journal, for instance by Hyperlane's own agent.
@@ -259,12 +272,63 @@ pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
 }
 
+/// Creates a folder and those above it, each with a name that is durable.
 fn create(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    fs::create_dir_all(path)?;
-    path.canonicalize()?.parent().map_or(Ok(()), sync_folder)
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        create(parent)?;
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists || !path.is_dir() => Err(error),
+        _ => sync_parent(&path.canonicalize()?).map_err(io::Error::other),
+    }
+}
+
+/// Makes the name of a folder durable, whose path is canonical.
+fn sync_parent(path: &Path) -> Result<(), String> {
+    let Some(parent) = path.parent() else { return Ok(()) };
+    sync_folder(parent).map_err(|error| format!("{}: {error}", parent.display()))
+}
+
+/// Opens the journal, creates it where it is missing, and locks it: the other lock may be a file of the same name only.
+fn take_journal(path: &Path) -> Outcome<File> {
+    let journal = OpenOptions::new().read(true).append(true).create(true).open(path.join(JOURNAL))?;
+    lock_for_us(&journal, path)?;
+    // Its owner may have renewed it between the two.
+    if is_at(&journal, &path.join(JOURNAL))? { Ok(journal) } else { Err(in_use(path).into()) }
+}
+
+fn lock_for_us(file: &File, folder: &Path) -> Result<(), String> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(in_use(folder)),
+        Err(TryLockError::Error(error)) => Err(format!("{}: {error}", folder.display())),
+    }
+}
+
+/// Whether an open file is the one of that name.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::MetadataExt;
+
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    match fs::metadata(path) {
+        Ok(found) => Ok(identity(found) == identity(file.metadata()?)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Elsewhere the standard library does not tell which file it is. There a file that is open is not easily replaced.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+fn in_use(folder: &Path) -> String {
+    format!("{} is in use by another process", folder.display())
 }
 
 fn second(index: u32, (root, message): (B256, B256), (other_root, other_message): (B256, B256)) -> String {

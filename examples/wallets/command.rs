@@ -1,6 +1,9 @@
 //! The commands and their options.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand, ValueEnum};
 use kms_signer::keys::NewKey;
@@ -66,6 +69,9 @@ pub(crate) enum Command {
         /// An alias in that Region.
         #[arg(long)]
         alias: Option<String>,
+        /// A file with the replica's key policy. The key's own is not copied.
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
         #[command(flatten)]
         secret: SecretArgs,
     },
@@ -162,10 +168,14 @@ impl NewKeyArgs {
             key = key.tag(name, value);
         }
         if let Some(file) = &self.policy {
-            key = key.policy(fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?);
+            key = key.policy(read(file)?);
         }
         Ok(key.multi_region(self.multi_region))
     }
+}
+
+pub(crate) fn read(file: &Path) -> Outcome<String> {
+    Ok(fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?)
 }
 
 /// Reads `KEY=VALUE`.

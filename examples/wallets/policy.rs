@@ -59,6 +59,18 @@ pub(crate) enum Document {
         /// A Region for replicas. May be given more than once.
         #[arg(long, value_name = "REGION")]
         replica_region: Vec<String>,
+        /// Who may be granted to sign: the ARN of a role or user. May be given more than once. Without it, nobody.
+        #[arg(long, value_name = "PRINCIPAL")]
+        grantee: Vec<Principal>,
+        /// Only keys of this spec, for instance ECC_SECG_P256K1. May be given more than once.
+        #[arg(long, value_name = "SPEC")]
+        key_spec: Vec<String>,
+        /// Let it import keys. Whoever imports a key can sign with it elsewhere.
+        #[arg(long)]
+        imports: bool,
+        /// Let it set key policies. It can then let in anyone.
+        #[arg(long)]
+        key_policies: bool,
     },
     /// IAM policy: list keys, aliases and tags, and read public keys.
     Lister {
@@ -110,13 +122,30 @@ impl Document {
             }
             Self::Signer { key } => IamPolicy::signer(key.iter().cloned())?.to_string(),
             Self::Encryptor { key } => IamPolicy::encryptor(key.iter().cloned())?.to_string(),
-            Self::Manager { account, tag: (key, value), alias_prefix, replica_region } => {
+            Self::Manager {
+                account,
+                tag: (key, value),
+                alias_prefix,
+                replica_region,
+                grantee,
+                key_spec,
+                imports,
+                key_policies,
+            } => {
                 let mut policy = IamPolicy::key_manager(account.account()?, key, value);
                 if let Some(prefix) = alias_prefix {
                     policy = policy.alias_prefix(prefix);
                 }
                 for region in replica_region {
                     policy = policy.replica_region(region);
+                }
+                policy = grantee.iter().cloned().fold(policy, |policy, who| policy.grantee(who));
+                policy = key_spec.iter().fold(policy, |policy, spec| policy.key_spec(spec));
+                if *imports {
+                    policy = policy.imports();
+                }
+                if *key_policies {
+                    policy = policy.key_policies();
                 }
                 policy.build()?.to_string()
             }

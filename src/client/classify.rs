@@ -120,6 +120,8 @@ fn answered<E: ProvideErrorMetadata>(
         return (error, if attempt.clock_corrected { Retry::No } else { Retry::ClockCorrected });
     }
     let (kind, remedy) = kind_of(code, status, call.operation);
+    // To allow more does not help then.
+    let remedy = if said.contains("with an explicit deny") { Some(EXPLICIT_DENY) } else { remedy };
     let error = Error::new(kind, call.operation, said).with_code(Some(code)).with_request_id(raw.request_id());
     retry_by_kind(match remedy {
         Some(remedy) => error.with_remedy(remedy),
@@ -202,6 +204,8 @@ const REFUSED_ROLE: &str = "check the role's ARN, its trust policy and the exter
     the caller may sts:AssumeRole it";
 #[cfg(feature = "connect")]
 const STS_IS_BUSY: &str = "try again; STS could not give a session now";
+const EXPLICIT_DENY: &str =
+    "a policy denies it explicitly, whatever else allows it: change that policy, or use another principal";
 const GIVE_CREDENTIALS: &str =
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile, or run where a role is attached";
 

@@ -15,6 +15,7 @@ use lambda_http::{
     tracing,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::error::Category;
 use tokio::sync::OnceCell;
 
 use crate::settings::Settings;
@@ -34,7 +35,7 @@ pub(crate) struct Function {
 #[serde(deny_unknown_fields)]
 struct Input {
     digest: String,
-    address: Address,
+    address: String,
 }
 
 #[derive(Serialize)]
@@ -43,6 +44,8 @@ struct Signed {
 }
 
 /// Why there is no signature. `error` is a word for programs, `message` a text for people, and `request_id` that of KMS.
+///
+/// No part of it is the caller's input, which may be a secret sent here by mistake, or a text of AWS, which names role, account and key.
 #[derive(Serialize)]
 struct Refusal {
     #[serde(skip)]
@@ -50,6 +53,9 @@ struct Refusal {
     error: String,
     message: String,
     request_id: Option<String>,
+    /// What only the log is told.
+    #[serde(skip)]
+    detail: Option<String>,
 }
 
 impl Function {
@@ -70,7 +76,8 @@ impl Function {
         match self.within_time(request).await {
             Ok(signed) => response(StatusCode::OK, &signed),
             Err(refusal) => {
-                tracing::warn!(status = refusal.status.as_u16(), error = refusal.error, "{}", refusal.message);
+                let text = refusal.detail.as_ref().unwrap_or(&refusal.message);
+                tracing::warn!(status = refusal.status.as_u16(), error = refusal.error, "{text}");
                 let mut response = response(refusal.status, &refusal);
                 if [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&refusal.status) {
                     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
@@ -86,24 +93,22 @@ impl Function {
         match time_left(request) {
             None => signing.await,
             Some(left) => tokio::time::timeout(left, signing).await.unwrap_or_else(|_| {
-                let message = "the function's time is over; try again, or raise its timeout above KMS's".to_owned();
-                Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, ErrorKind::Timeout, message))
+                let message = "the function's time is over; try again, or raise its timeout above KMS's";
+                Err(Refusal { message: message.to_owned(), ..Refusal::new(ErrorKind::Timeout) })
             }),
         }
     }
 
     async fn sign(&self, body: &[u8]) -> Result<Signed, Refusal> {
-        let Input { digest, address } =
-            serde_json::from_slice(body).map_err(|error| Refusal::bad_request(format!("the body: {error}")))?;
-        let digest = parse_digest(&digest)?;
+        let (digest, address) = parse(body)?;
         let signer = self.signer().await.map_err(|error| Refusal::from_kms(&error))?;
         if signer.address() != address {
-            let message = format!("the key's address is {}, not {address}", signer.address());
-            return Err(Refusal::new(StatusCode::CONFLICT, ErrorKind::AddressMismatch, message));
+            let detail = format!("the key's address is {}, not {address}", signer.address());
+            return Err(Refusal { detail: Some(detail), ..Refusal::new(ErrorKind::AddressMismatch) });
         }
         let signature = signer.sign_hash(&digest).await.map_err(|error| match Error::find(&error) {
             Some(ours) => Refusal::from_kms(ours),
-            None => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, ErrorKind::Other, error.to_string()),
+            None => Refusal { detail: Some(error.to_string()), ..Refusal::new(ErrorKind::Other) },
         })?;
         Ok(Signed { signature: hex::encode_prefixed(to_eth_bytes(&signature, V::Legacy)) })
     }
@@ -114,31 +119,61 @@ impl Function {
 }
 
 impl Refusal {
-    fn new(status: StatusCode, kind: ErrorKind, message: String) -> Self {
-        Self { status, error: format!("{kind:?}"), message, request_id: None }
+    fn new(kind: ErrorKind) -> Self {
+        let (status, message) = match kind {
+            ErrorKind::AccessDenied => (StatusCode::FORBIDDEN, "the function's role may not use the key"),
+            ErrorKind::AddressMismatch => (StatusCode::CONFLICT, "the key has another address"),
+            ErrorKind::KeyChanged => {
+                (StatusCode::CONFLICT, "another key answered than the one the function started with")
+            }
+            ErrorKind::Throttled => (StatusCode::TOO_MANY_REQUESTS, "KMS is asked too often; try again"),
+            ErrorKind::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "KMS did not answer in time; try again"),
+            ErrorKind::Transport => (StatusCode::SERVICE_UNAVAILABLE, "KMS was not reached; try again"),
+            ErrorKind::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "KMS cannot answer now; try again"),
+            ErrorKind::KeyNotFound => (StatusCode::INTERNAL_SERVER_ERROR, "the key does not exist"),
+            ErrorKind::KeyUnusable => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "the key is disabled, or about to be deleted")
+            }
+            ErrorKind::Credentials => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "AWS does not accept the function's credentials")
+            }
+            _ => (StatusCode::INTERNAL_SERVER_ERROR, "the function's log tells why"),
+        };
+        Self { status, error: format!("{kind:?}"), message: message.to_owned(), request_id: None, detail: None }
     }
 
-    fn bad_request(message: String) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, error: "BadRequest".to_owned(), message, request_id: None }
+    fn bad_request(message: impl Into<String>) -> Self {
+        let (status, error) = (StatusCode::BAD_REQUEST, "BadRequest".to_owned());
+        Self { status, error, message: message.into(), request_id: None, detail: None }
     }
 
     fn from_kms(error: &Error) -> Self {
-        let status = match error.kind() {
-            ErrorKind::AccessDenied | ErrorKind::GuardDenied => StatusCode::FORBIDDEN,
-            ErrorKind::AddressMismatch | ErrorKind::KeyChanged => StatusCode::CONFLICT,
-            ErrorKind::Throttled => StatusCode::TOO_MANY_REQUESTS,
-            ErrorKind::Timeout | ErrorKind::Transport | ErrorKind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        let request_id = error.request_id().map(str::to_owned);
-        Self { request_id, ..Self::new(status, error.kind(), error.to_string()) }
+        let (request_id, detail) = (error.request_id().map(str::to_owned), Some(error.to_string()));
+        Self { request_id, detail, ..Self::new(error.kind()) }
     }
+}
+
+fn parse(body: &[u8]) -> Result<(B256, Address), Refusal> {
+    // Serde reads a struct from an array, too.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Refusal::bad_request("the body is no JSON object"));
+    }
+    let Input { digest, address } = serde_json::from_slice(body).map_err(|error| {
+        let category = match error.classify() {
+            Category::Io | Category::Syntax => "no JSON",
+            Category::Eof => "not complete",
+            Category::Data => "not an object of the strings `digest` and `address` alone",
+        };
+        Refusal::bad_request(format!("line {}, column {}: the body is {category}", error.line(), error.column()))
+    })?;
+    let digest = parse_digest(&digest)?;
+    let address = address.parse().map_err(|_| Refusal::bad_request("the address is not 20 bytes in hexadecimal"))?;
+    Ok((digest, address))
 }
 
 /// Standard base64 with its padding (RFC 4648, section 4), of 32 bytes.
 fn parse_digest(text: &str) -> Result<B256, Refusal> {
-    let bytes =
-        BASE64_STANDARD.decode(text).map_err(|_| Refusal::bad_request("the digest is not base64".to_owned()))?;
+    let bytes = BASE64_STANDARD.decode(text).map_err(|_| Refusal::bad_request("the digest is not base64"))?;
     B256::try_from(&*bytes)
         .map_err(|_| Refusal::bad_request(format!("the digest has {} bytes, not the 32 of a hash", bytes.len())))
 }

@@ -2,6 +2,7 @@
 
 pub mod behaviours;
 pub mod import;
+pub mod launch;
 pub mod table;
 pub mod target;
 

@@ -2,30 +2,14 @@
 
 use std::{
     io::Write,
-    path::PathBuf,
     process::{Command, Stdio},
 };
 
-use conformance::{behaviours::ACCOUNT_0, endpoint, target::Target};
+use conformance::{behaviours::ACCOUNT_0, endpoint, launch, target::Target};
 
 fn example(name: &str, key: &str) -> Command {
-    let mut command = example_at_ministack(name);
+    let mut command = launch::example(name, &endpoint("KMS_ENDPOINT"));
     command.env("KMS_KEY_ID", key).args(["--rpc-url", &endpoint("ETH_RPC_URL")]);
-    command
-}
-
-fn example_at_ministack(name: &str) -> Command {
-    let test = std::env::current_exe().unwrap();
-    let path: PathBuf = test.ancestors().nth(2).unwrap().join("examples").join(name);
-    assert!(path.exists(), "{} is missing; run cargo build --examples", path.display());
-    let mut command = Command::new(path);
-    command
-        .env_clear()
-        .env("AWS_ENDPOINT_URL", endpoint("KMS_ENDPOINT"))
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env("AWS_EC2_METADATA_DISABLED", "true");
     command
 }
 
@@ -70,7 +54,7 @@ async fn an_imported_wallet_sends_a_transaction() {
     let alias = format!("alias/examples-{}/deployer", std::process::id());
     let prefix = alias.trim_end_matches("deployer").to_owned();
     let wallets = |words: &[&str]| {
-        let mut command = example_at_ministack("wallets");
+        let mut command = launch::example("wallets", &endpoint("KMS_ENDPOINT"));
         command.args(words);
         command
     };

@@ -1,9 +1,10 @@
 //! The package `lambda` under a local Lambda runtime, the one of `cargo lambda watch`. `cargo build -p lambda` builds the function.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::Command,
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -15,7 +16,11 @@ use axum::{
     response::Response,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use conformance::{endpoint, target::Target};
+use conformance::{
+    endpoint,
+    launch::{self, Process},
+    target::Target,
+};
 use kms_signer::{
     KmsSigner,
     fake::{FakeKms, Fault},
@@ -24,75 +29,39 @@ use serde_json::{Value, json};
 
 const DIGEST: B256 = B256::repeat_byte(0x5a);
 
-/// A process that is ended with the test, whatever its outcome.
-struct Process(Child);
-
-impl Process {
-    fn start(command: &mut Command) -> Self {
-        Self(command.stdin(Stdio::null()).spawn().unwrap())
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// A runtime with one function.
+/// A function in a runtime. It ends first.
 struct Lambda {
-    address: SocketAddr,
     http: reqwest::Client,
     _function: Process,
-    _runtime: Process,
+    runtime: Runtime,
 }
 
 impl Lambda {
     async fn start(kms: &str, key: &str, public_key: Option<&str>) -> Self {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        // With --only-lambda-apis it builds nothing: the function is started below, as it was built.
-        let mut runtime = Process::start(
-            Command::new(endpoint("CARGO_LAMBDA"))
-                .args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", &port.to_string()])
-                .args(["--only-lambda-apis", "--ignore-changes"]),
-        );
-        let begun = Instant::now();
-        while TcpStream::connect(address).is_err() {
-            assert!(runtime.0.try_wait().unwrap().is_none(), "the runtime has ended");
-            assert!(begun.elapsed() < Duration::from_secs(30), "the runtime does not listen at {address}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-
-        let test = std::env::current_exe().unwrap();
-        let path: PathBuf = test.ancestors().nth(2).unwrap().join("lambda");
-        assert!(path.exists(), "{} is missing; run cargo build -p lambda", path.display());
-        let mut command = Command::new(path);
+        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
+        let runtime = Runtime::start(&http).await;
+        let mut command = launch::program("lambda", kms);
         command
-            .env_clear()
-            .env("AWS_LAMBDA_RUNTIME_API", format!("http://{address}/.rt"))
+            .env("AWS_LAMBDA_RUNTIME_API", format!("http://{}/.rt", runtime.address))
             .env("AWS_LAMBDA_FUNCTION_NAME", "_")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-            .env("AWS_ENDPOINT_URL", kms)
-            .env("AWS_REGION", "us-east-1")
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("KMS_KEY_ID", key);
         if let Some(public_key) = public_key {
             command.env("KMS_PUBLIC_KEY", public_key);
         }
-        let function = Process::start(&mut command);
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap();
-        Self { address, http, _function: function, _runtime: runtime }
+        Self { http, _function: Process::start(&mut command), runtime }
     }
 
     /// By its URL, as an API of API Gateway passes it on.
     async fn post(&self, body: String) -> (u16, Value) {
-        let answer =
-            self.http.post(format!("http://{}/lambda-url/_/sign", self.address)).body(body).send().await.unwrap();
+        let answer = self
+            .http
+            .post(format!("http://{}/lambda-url/_/sign", self.runtime.address))
+            .body(body)
+            .send()
+            .await
+            .unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 
@@ -104,10 +73,85 @@ impl Lambda {
             "requestContext": {"httpMethod": "POST", "path": "/prod/sign", "stage": "prod"},
             "body": BASE64_STANDARD.encode(body), "isBase64Encoded": true,
         });
-        let url = format!("http://{}/2015-03-31/functions/_/invocations", self.address);
+        let url = format!("http://{}/2015-03-31/functions/_/invocations", self.runtime.address);
         let answer: Value = self.http.post(url).json(&event).send().await.unwrap().json().await.unwrap();
         let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
         (answer["statusCode"].as_u64().unwrap() as u16, body)
+    }
+}
+
+struct Runtime {
+    address: SocketAddr,
+    process: Process,
+    project: Project,
+}
+
+impl Runtime {
+    /// Starts one on a free port, and on another where somebody else was quicker to take it.
+    async fn start(http: &reqwest::Client) -> Self {
+        for _ in 0..5 {
+            let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+            if let Some(runtime) = Self::start_at(port, http).await {
+                return runtime;
+            }
+        }
+        panic!("no runtime stays alive");
+    }
+
+    /// None if it ends, as it does where the port is taken.
+    async fn start_at(port: u16, http: &reqwest::Client) -> Option<Self> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let project = Project::new();
+        // With --only-lambda-apis it builds nothing: the function is started by this test, as it was built.
+        let process = Process::start(
+            Command::new(endpoint("CARGO_LAMBDA"))
+                .args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", &port.to_string()])
+                .args(["--only-lambda-apis", "--ignore-changes"])
+                .current_dir(&project.folder),
+        );
+        let mut runtime = Self { address, process, project };
+        let begun = Instant::now();
+        while !runtime.process.has_ended() {
+            if runtime.answers(http).await {
+                return Some(runtime);
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "the runtime does not answer at {address}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        None
+    }
+
+    /// Whether it is this one that answers, and nobody else who has the port.
+    async fn answers(&self, http: &reqwest::Client) -> bool {
+        let url = format!("http://{}/2015-03-31/functions/nobody/invocations", self.address);
+        let Ok(answer) = http.post(url).timeout(Duration::from_secs(1)).body("{}").send().await else { return false };
+        answer.text().await.is_ok_and(|text| text.contains(&self.project.name))
+    }
+}
+
+/// An empty project for a runtime, which names the project's program when it is asked for one that there is not.
+struct Project {
+    name: String,
+    folder: PathBuf,
+}
+
+impl Project {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("runtime-{}-{}-test", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let folder = std::env::temp_dir().join(&name);
+        std::fs::create_dir_all(folder.join("src")).unwrap();
+        let manifest =
+            format!("[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n");
+        std::fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+        std::fs::write(folder.join("src/main.rs"), "fn main() {}\n").unwrap();
+        Self { name, folder }
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
@@ -178,6 +222,18 @@ async fn a_known_key_makes_one_request_in_all_and_failures_have_their_status() {
         fake.clear_faults();
     }
     assert_signed(lambda.post(body(address)).await, address);
+}
+
+#[tokio::test]
+#[ignore = "needs CARGO_LAMBDA, installed by tests/stack.sh"]
+async fn a_port_that_somebody_else_has_is_not_mistaken_for_the_runtime() {
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let other = Runtime::start(&http).await;
+    assert!(Runtime::start_at(other.address.port(), &http).await.is_none());
+    // Nor is a runtime that ends with its test left behind.
+    let address = other.address;
+    drop(other);
+    TcpListener::bind(address).unwrap();
 }
 
 #[tokio::test]

@@ -1,13 +1,9 @@
 //! The example `validator` on an emulator's key. `cargo test` at the root builds the example and checks more.
 
-use std::{
-    io::Write,
-    path::PathBuf,
-    process::{Command, Stdio},
-};
+use std::{io::Write, process::Stdio};
 
 use alloy_primitives::{Address, B256, Signature, keccak256};
-use conformance::{endpoint, target::Target};
+use conformance::{endpoint, launch, target::Target};
 use serde_json::Value;
 
 const CHECKPOINTS: u32 = 100;
@@ -29,16 +25,7 @@ async fn checkpoints_recover_to_the_key_of_an_emulator() {
     let folder = std::env::temp_dir().join(format!("kms-signer-conformance-validator-{}", std::process::id()));
     let hook = Address::repeat_byte(0x22).into_word();
 
-    let test = std::env::current_exe().unwrap();
-    let path: PathBuf = test.ancestors().nth(2).unwrap().join("examples/validator");
-    assert!(path.exists(), "{} is missing; run cargo build --examples", path.display());
-    let mut child = Command::new(path)
-        .env_clear()
-        .env("AWS_ENDPOINT_URL", endpoint("KMS_ENDPOINT"))
-        .env("AWS_REGION", "us-east-1")
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
+    let mut child = launch::example("validator", &endpoint("KMS_ENDPOINT"))
         .args(["--key-id", &alias, "--out"])
         .arg(&folder)
         .arg("sign")

@@ -1,9 +1,14 @@
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+};
+
 use alloy_primitives::Signature;
 use kms_signer::{
     PublicKey,
     fake::{FakeKms, Fault},
 };
-use lambda_http::Context;
+use lambda_http::{Context, tracing::dispatcher::DefaultGuard};
 use serde_json::{Value, json};
 
 use super::*;
@@ -59,6 +64,33 @@ impl Setup {
     }
 }
 
+/// What this thread logs.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn start() -> (Self, DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing::subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        (log, tracing::dispatcher::set_default(&subscriber.into()))
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 fn read(response: Response<Body>) -> (u16, Value, Option<String>) {
     assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json");
     let retry_after = response.headers().get(header::RETRY_AFTER).map(|value| value.to_str().unwrap().to_owned());
@@ -110,6 +142,10 @@ async fn a_bad_body_is_refused_before_kms_is_asked() {
         json!({ "digest": encoded, "address": setup.address, "chain": 1 }).to_string(),
         json!({ "digest": encoded, "address": "0x12" }).to_string(),
         json!({ "digest": 1, "address": setup.address }).to_string(),
+        json!([encoded, setup.address]).to_string(),
+        json!({ "digest": encoded, "address": setup.address.as_slice() }).to_string(),
+        format!("{} {{}}", setup.body()),
+        setup.body().replace('{', "{\"digest\":\"\","),
     ];
     let digests = [
         String::new(),
@@ -132,6 +168,51 @@ async fn a_bad_body_is_refused_before_kms_is_asked() {
     let not_text = Request::new(Body::Binary(vec![0xff]));
     assert_eq!(setup.function.answer(&not_text).await.status(), 400);
     assert_eq!(setup.requests(), 0);
+}
+
+/// Whatever is posted here by mistake is neither answered nor logged.
+#[tokio::test]
+async fn no_answer_and_no_log_repeats_the_input() {
+    let setup = Setup::new().await;
+    let (log, _guard) = Log::start();
+    let secret = "ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
+    let encoded = BASE64_STANDARD.encode(DIGEST);
+    for body in [
+        secret.to_owned(),
+        format!("\"0x{secret}\""),
+        json!([secret]).to_string(),
+        json!({ "privateKey": secret }).to_string(),
+        json!({ secret: 1 }).to_string(),
+        json!({ "digest": secret, "address": setup.address }).to_string(),
+        json!({ "digest": encoded, "address": secret }).to_string(),
+        json!({ "digest": encoded, "address": { "key": secret } }).to_string(),
+        json!({ "digest": encoded, "address": setup.address, secret: 1 }).to_string(),
+        format!("{{\"digest\": {secret}}}"),
+    ] {
+        let (status, json, _) = setup.post(&body).await;
+        assert_eq!(status, 400, "{json}");
+        assert!(!json.to_string().contains("ac0974"), "{json}");
+    }
+    let log = log.text();
+    assert!(log.lines().count() == 10 && !log.contains("ac0974"), "{log}");
+
+    let (_, json, _) = setup.post("{\n\"digest\": 5}").await;
+    assert!(json["message"].as_str().unwrap().starts_with("line 2, column 11: "), "{json}");
+}
+
+/// Role, account and key are for those who may read the log.
+#[tokio::test]
+async fn what_aws_says_is_in_the_log_only() {
+    let setup = Setup::new().await;
+    let (log, _guard) = Log::start();
+    let text = "User: arn:aws:sts::111122223333:assumed-role/signer/f is not authorized to perform: kms:Sign";
+    setup.fake.inject(Fault::error("AccessDeniedException", 400, text).on("Sign").forever());
+    let (status, json, _) = setup.post(setup.body()).await;
+    assert_eq!((status, json["error"].as_str()), (403, Some("AccessDenied")), "{json}");
+    assert_eq!(json["message"], "the function's role may not use the key");
+    assert!(!json.to_string().contains("arn:") && !json.to_string().contains("treasury"), "{json}");
+    let log = log.text();
+    assert!(log.contains(text) && log.contains(json["request_id"].as_str().unwrap()), "{log}");
 }
 
 #[tokio::test]
@@ -173,10 +254,9 @@ async fn each_failure_has_its_status() {
         let (found, json, retry_after) = setup.post(setup.body()).await;
         assert_eq!((found, json["error"].as_str().unwrap()), (status, error), "{json}");
         assert_eq!(retry_after.as_deref(), (status == 429 || status == 503).then_some("1"), "{json}");
-        if status == 403 {
-            assert!(json["message"].as_str().unwrap().contains("not authorized"), "{json}");
-            assert!(json["request_id"].is_string(), "{json}");
-        }
+        assert!(!json["message"].as_str().unwrap().is_empty(), "{json}");
+        assert!(!json.to_string().contains("arn:") && !json.to_string().contains("treasury"), "{json}");
+        assert!(status != 403 || json["request_id"].is_string(), "{json}");
         // A failure is over when its cause is.
         setup.fake.clear_faults();
         assert_eq!(setup.post(setup.body()).await.0, 200);

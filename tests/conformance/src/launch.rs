@@ -1,0 +1,73 @@
+//! Programs that cargo built beside a test, and their ends.
+
+use std::process::{Child, Command, Stdio};
+
+/// An example, with the environment of a user whose KMS is at `kms`.
+///
+/// # Panics
+///
+/// If it was not built: `cargo test` builds those of its own package only.
+pub fn example(name: &str, kms: &str) -> Command {
+    program(&format!("examples/{name}"), kms)
+}
+
+/// A program by its path in cargo's folder for this profile, for instance `lambda`.
+///
+/// # Panics
+///
+/// If it was not built.
+pub fn program(path: &str, kms: &str) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let path = test.ancestors().nth(2).unwrap().join(path);
+    assert!(path.exists(), "{} is missing; run cargo build --examples and cargo build -p lambda", path.display());
+    let mut command = Command::new(path);
+    command
+        .env_clear()
+        .env("AWS_ENDPOINT_URL", kms)
+        .env("AWS_REGION", "us-east-1")
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    command
+}
+
+/// A process without input that ends with the test, whatever its outcome, and with it what it started.
+pub struct Process {
+    child: Child,
+    ended: bool,
+}
+
+impl Process {
+    /// Starts it in a process group of its own.
+    pub fn start(command: &mut Command) -> Self {
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(command, 0);
+        Self { child: command.stdin(Stdio::null()).spawn().unwrap(), ended: false }
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        if !self.ended && self.child.try_wait().unwrap().is_some() {
+            self.end();
+        }
+        self.ended
+    }
+
+    /// The group has the id of the process, which is nobody else's while it has not been waited for or others are in the group.
+    fn end(&mut self) {
+        if cfg!(unix) {
+            let group = format!("-{}", self.child.id());
+            let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.ended = true;
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.end();
+        }
+    }
+}

@@ -24,6 +24,7 @@ use crate::{
 /// The most that KMS puts on a page.
 const KEYS_PER_PAGE: i32 = 1000;
 const ALIASES_PER_PAGE: i32 = 100;
+const TAGS_PER_PAGE: i32 = 50;
 
 /// A request of the SDK, made ready for one attempt.
 macro_rules! send {
@@ -114,9 +115,14 @@ impl KmsClient {
         self.call(Operation::ListAliases, key, Effect::Repeatable, place, Exchange { send, read: Ok }).await
     }
 
-    /// A key has 50 tags at most, and a page holds as many.
-    pub(crate) async fn list_resource_tags(&self, key: &KeyRef) -> Result<ListResourceTagsOutput> {
-        let send = send!(|sdk, key| sdk.list_resource_tags().key_id(key).limit(50));
+    pub(crate) async fn list_resource_tags(
+        &self,
+        key: &KeyRef,
+        marker: Option<&str>,
+    ) -> Result<ListResourceTagsOutput> {
+        let send = send!(|sdk, key| {
+            sdk.list_resource_tags().key_id(key).limit(TAGS_PER_PAGE).set_marker(marker.map(str::to_owned))
+        });
         self.of_key(Operation::ListResourceTags, key, Exchange { send, read: Ok }).await
     }
 

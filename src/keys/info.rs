@@ -232,9 +232,14 @@ impl Keys {
     }
 
     pub(super) async fn read_tags(&self, info: &mut KeyInfo) -> Result<()> {
-        let page = self.client.list_resource_tags(&info.reference()).await?;
-        let tags = page.tags.unwrap_or_default();
-        info.tags = Some(tags.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect());
+        let mut tags = BTreeMap::new();
+        let mut pages = Pages::default();
+        while pages.has_next() {
+            let mut page = self.client.list_resource_tags(&info.reference(), pages.marker()).await?;
+            tags.extend(page.tags.take().unwrap_or_default().into_iter().map(|tag| (tag.tag_key, tag.tag_value)));
+            pages.turn(page.truncated, page.next_marker.take())?;
+        }
+        info.tags = Some(tags);
         Ok(())
     }
 

@@ -191,6 +191,20 @@ async fn short_and_empty_pages_are_read_on() {
     assert_eq!(described.aliases().iter().map(AsRef::as_ref).collect::<Vec<&str>>(), ["alias/3"]);
 }
 
+/// KMS may give fewer tags than there are and say that there are more.
+#[tokio::test]
+async fn tags_are_read_to_their_end() {
+    let (fake, keys) = fake_and_keys();
+    keys.create(NewKey::signing().alias("alias/a").tag("a", "b").tag("c", "d")).await.unwrap();
+    for entries in [0, 1] {
+        fake.inject(Fault::short_page(entries).on("ListResourceTags"));
+        let described = keys.describe("alias/a").await.unwrap();
+        assert_eq!(described.tags().unwrap().len(), 2, "{entries}");
+        fake.inject(Fault::short_page(entries).on("ListResourceTags"));
+        assert_eq!(names(&keys, Filter::new().tag("c", "d")).await, ["alias/a"], "{entries}");
+    }
+}
+
 #[tokio::test]
 async fn a_page_that_leads_to_itself_is_not_read_for_ever() {
     let (fake, keys) = fake_and_keys();

@@ -3,6 +3,11 @@
 //! Errors are classified by code. Throttling, access denial and most credential errors are not modelled by the SDK, so
 //! matching its variants would miss them.
 
+mod codes;
+mod credentials;
+#[cfg(feature = "connect")]
+mod sts;
+
 use core::time::Duration;
 use std::{
     error::Error as StdError,
@@ -19,6 +24,12 @@ use aws_sdk_kms::{
 };
 use http_body_util::LengthLimitError;
 
+#[cfg(feature = "connect")]
+pub(super) use self::credentials::credentials_kind;
+use self::{
+    codes::{is_refused_for_its_time, kind_of},
+    credentials::{GIVE_CREDENTIALS, SLOW_CREDENTIALS, no_credentials},
+};
 use super::{Policy, attempt::MAX_ANSWER};
 use crate::error::{Error, ErrorKind, Operation, one_line};
 
@@ -195,19 +206,8 @@ fn not_sent(failure: &(dyn StdError + 'static), call: About<'_>) -> (Error, Retr
     (error.with_remedy("check how the client was built"), Retry::No)
 }
 
-const SLOW_CREDENTIALS: &str = "check the source of the credentials (role, container, credential process), raise the \
-    operation timeout, and on a client of your own the identity cache's load_timeout";
-const FAILED_CREDENTIALS: &str =
-    "check the role, its trust policy and external id, or the credential process: what it says is above";
-#[cfg(feature = "connect")]
-const REFUSED_ROLE: &str = "check the role's ARN, its trust policy and the external id, which AWS does not tell apart, and that \
-    the caller may sts:AssumeRole it";
-#[cfg(feature = "connect")]
-const STS_IS_BUSY: &str = "try again; STS could not give a session now";
 const EXPLICIT_DENY: &str =
     "a policy denies it explicitly, whatever else allows it: change that policy, or use another principal";
-const GIVE_CREDENTIALS: &str =
-    "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, name a profile, or run where a role is attached";
 
 /// What the SDK says, without a type of its own, of a client that cannot send. Its own text is not passed on: where
 /// the endpoint is unusable it holds the whole request, digest and grant tokens included.
@@ -239,193 +239,6 @@ const SET_UP: &[(&str, ErrorKind, &str, &str)] = &[
     ),
     ("identity resolver timed out", ErrorKind::Credentials, "loading the credentials took too long", SLOW_CREDENTIALS),
 ];
-
-fn no_credentials(credentials: &CredentialsError, call: About<'_>) -> (Error, Retry) {
-    // A role's provider wraps what the source it is taken on with said, and calls it a failed request.
-    let credentials = sources(credentials).filter_map(|error| error.downcast_ref()).last().unwrap_or(credentials);
-    #[cfg(feature = "connect")]
-    if let Some(refused) = refused_by_sts(credentials, call) {
-        return refused;
-    }
-    let message = chain(credentials);
-    let error = Error::new(ErrorKind::Credentials, call.operation, &message);
-    match credentials {
-        CredentialsError::ProviderTimedOut(_) => {
-            (error.with_remedy(SLOW_CREDENTIALS).with_retryable(true), Retry::AfterPause)
-        }
-        // The provider retried by itself. What it could not reach may be back later; a refusal stays one.
-        CredentialsError::ProviderError(_) => {
-            let unreachable = find::<ConnectorError>(credentials).is_some();
-            (error.with_remedy(FAILED_CREDENTIALS).with_retryable(unreachable), Retry::No)
-        }
-        _ if message.contains("cargo feature") => {
-            (error.with_remedy("for SSO and `aws login` sessions enable the feature `sso` of kms-signer"), Retry::No)
-        }
-        CredentialsError::CredentialsNotLoaded(_) => (error.with_remedy(GIVE_CREDENTIALS), Retry::No),
-        _ => (error, Retry::No),
-    }
-}
-
-/// What an error of a source of credentials will be to the call that needs them.
-#[cfg(feature = "connect")]
-pub(super) fn credentials_kind(error: &CredentialsError) -> ErrorKind {
-    let call = About { operation: Operation::Connect, key: "", may_have_effect: false };
-    no_credentials(error, call).0.kind()
-}
-
-/// STS answered, and gave no session.
-#[cfg(feature = "connect")]
-fn refused_by_sts(credentials: &CredentialsError, call: About<'_>) -> Option<(Error, Retry)> {
-    use aws_sdk_sts::operation::{
-        assume_role::AssumeRoleError, assume_role_with_web_identity::AssumeRoleWithWebIdentityError,
-    };
-
-    fn answer<E>(credentials: &CredentialsError) -> Option<(&str, &str, &HttpResponse)>
-    where
-        E: ProvideErrorMetadata + StdError + 'static,
-    {
-        let error = find::<SdkError<E, HttpResponse>>(credentials)?;
-        Some((error.code().unwrap_or_default(), error.message().unwrap_or_default(), error.raw_response()?))
-    }
-
-    let (action, (code, message, raw)) = match answer::<AssumeRoleError>(credentials) {
-        Some(answer) => ("AssumeRole", answer),
-        None => ("AssumeRoleWithWebIdentity", answer::<AssumeRoleWithWebIdentityError>(credentials)?),
-    };
-    let status = raw.status().as_u16();
-    if code.is_empty() && status < 500 {
-        return None;
-    }
-    let said = if code.is_empty() { format!("STS answered HTTP {status}") } else { one_line(message) };
-    let (kind, remedy) = kind_of(code, status, call.operation);
-    let (kind, remedy, retryable) = match code {
-        _ if is_refused_for_its_time(code, message) => (ErrorKind::Config, "set this machine's clock (NTP)", false),
-        "ValidationError" | "ValidationException" => {
-            (ErrorKind::Config, "correct the role's ARN and the session's settings", false)
-        }
-        "RegionDisabledException" => (ErrorKind::Config, "enable STS for this Region in the account", false),
-        "InvalidIdentityToken" | "IDPRejectedClaim" => {
-            (ErrorKind::Credentials, "check the identity provider and the trust policy of the role", false)
-        }
-        "IDPCommunicationError" => (ErrorKind::Credentials, STS_IS_BUSY, true),
-        _ => match kind {
-            ErrorKind::AccessDenied => (kind, REFUSED_ROLE, false),
-            ErrorKind::Credentials => (kind, remedy.unwrap_or(FAILED_CREDENTIALS), false),
-            ErrorKind::Throttled | ErrorKind::Timeout | ErrorKind::Unavailable => {
-                (ErrorKind::Credentials, STS_IS_BUSY, true)
-            }
-            _ => (ErrorKind::Credentials, FAILED_CREDENTIALS, false),
-        },
-    };
-    let error = Error::new(kind, call.operation, format!("{action}: {said}"))
-        .with_remedy(remedy)
-        .with_retryable(retryable)
-        .with_code(Some(code).filter(|code| !code.is_empty()))
-        .with_request_id(raw.request_id());
-    // The SDK has tried again by itself where that could be of use.
-    Some((error, Retry::No))
-}
-
-/// The kind of an AWS error code, and a remedy where one fits better than the kind's.
-///
-/// The table in the documentation of [`ErrorKind`] lists what is here; a test compares the two.
-fn kind_of(code: &str, status: u16, operation: Operation) -> (ErrorKind, Option<&'static str>) {
-    use ErrorKind::*;
-    match code {
-        "AccessDeniedException" | "AccessDenied" | "NotAuthorized" => (AccessDenied, allow(operation)),
-        "NotAuthorizedException" => (AccessDenied, Some("choose a name that AWS does not reserve")),
-        "OptInRequired" => (AccessDenied, Some("enable this Region for the account")),
-
-        "ExpiredTokenException" | "ExpiredToken" => (Credentials, Some("renew the session; its token has expired")),
-        "InvalidSignatureException"
-        | "SignatureDoesNotMatch"
-        | "IncompleteSignature"
-        | "IncompleteSignatureException" => {
-            (Credentials, Some("check the secret access key; it does not belong to the access key id"))
-        }
-        "InvalidClientTokenId" | "UnrecognizedClientException" => {
-            (Credentials, Some("check the access key id and the session token; AWS does not know them"))
-        }
-        "MissingAuthenticationToken" | "MissingAuthenticationTokenException" => (Credentials, Some(GIVE_CREDENTIALS)),
-
-        "AlreadyExistsException" => (AlreadyExists, None),
-        "NotFoundException" => (KeyNotFound, None),
-        "InvalidArnException" | "InvalidAliasNameException" => (InvalidKeyRef, None),
-        "DisabledException" => (KeyUnusable, Some("enable the key (kms:EnableKey)")),
-        "KMSInvalidStateException" => (
-            KeyUnusable,
-            Some("cancel its deletion (kms:CancelKeyDeletion), or import its key material, according to its state"),
-        ),
-        "UnsupportedOperationException" if operation == Operation::ReplicateKey => {
-            (KeyUnsuitable, Some("only a multi-Region key (mrk-…) can have a replica, made from its primary key"))
-        }
-        "InvalidKeyUsageException" | "UnsupportedOperationException" => (KeyUnsuitable, None),
-        "MalformedPolicyDocumentException" => (Config, Some("correct the policy")),
-        "TagException" => (Config, Some("correct the tag")),
-        "IncorrectKeyMaterialException" => {
-            (Config, Some("give the key material that this key, or its primary key, was first given"))
-        }
-        "InvalidGrantIdException" => (Config, Some("give the id that CreateGrant returned")),
-        "LimitExceededException" => (Other, Some("ask AWS to raise this quota of the account and Region")),
-        "InvalidCiphertextException" | "InvalidImportTokenException" | "ExpiredImportTokenException" => {
-            (Other, Some("import again: each token is for one key and for 24 hours"))
-        }
-        "InvalidGrantTokenException" => {
-            (Config, Some("pass the token CreateGrant returned, or none once the grant has had five minutes to spread"))
-        }
-
-        "ThrottlingException"
-        | "Throttling"
-        | "ThrottledException"
-        | "TooManyRequestsException"
-        | "RequestLimitExceeded"
-        | "RequestThrottled"
-        | "RequestThrottledException"
-        | "SlowDown" => (Throttled, None),
-        "DependencyTimeoutException"
-        | "KeyUnavailableException"
-        | "KMSInternalException"
-        | "InternalError"
-        | "InternalFailure"
-        | "InternalServerError"
-        | "ServiceUnavailable"
-        | "ServiceUnavailableException" => (Unavailable, None),
-        "RequestTimeout" | "RequestTimeoutException" => (Timeout, None),
-
-        "UnknownOperationException" => (Config, Some("check the endpoint; it does not speak the KMS API")),
-        "ValidationException" | "ValidationError" => (Other, None),
-        _ if status >= 500 => (Unavailable, None),
-        _ => (Other, None),
-    }
-}
-
-/// Whether AWS refused a request for the time it was signed with. Of `InvalidSignatureException` only the text tells.
-fn is_refused_for_its_time(code: &str, message: &str) -> bool {
-    match code {
-        "RequestExpired" | "RequestTimeTooSkewed" => true,
-        "InvalidSignatureException" | "SignatureDoesNotMatch" => {
-            message.contains("Signature expired") || message.contains("Signature not yet current")
-        }
-        _ => false,
-    }
-}
-
-fn allow(operation: Operation) -> Option<&'static str> {
-    match operation {
-        Operation::GetPublicKey => {
-            Some("allow kms:GetPublicKey on this key in the key policy or in the caller's IAM policy")
-        }
-        Operation::Sign => Some("allow kms:Sign on this key in the key policy or in the caller's IAM policy"),
-        // They are about no key, so no key policy can allow them.
-        Operation::CreateKey | Operation::ListKeys | Operation::ListAliases => {
-            Some("allow the action in the caller's IAM policy, on the resource *")
-        }
-        Operation::CreateAlias | Operation::UpdateAlias => Some(
-            "allow the action on the alias, in the caller's IAM policy, and on the key, there or in the key policy",
-        ),
-        _ => None,
-    }
-}
 
 fn retry_by_kind(error: Error) -> (Error, Retry) {
     let retry = if error.is_retryable() { Retry::AfterPause } else { Retry::No };

@@ -170,7 +170,6 @@ impl Signers {
     }
 
     /// The same signers with this chain id applied to transactions.
-    #[must_use]
     pub fn with_chain_id(mut self, chain_id: Option<ChainId>) -> Self {
         for signer in &mut self.signers {
             signer.set_chain_id(chain_id);

@@ -64,7 +64,7 @@ use lines::Line;
 /// How many checkpoints are signed at a time: as many as the client lets out.
 const AT_ONCE: usize = 64;
 
-/// A key of its own, as other examples take where none is named, would bind the folder to it.
+/// Where none is named, other examples take a key of their own. Here it would bind a folder that is meant for another.
 const KEY_HELP: &str =
     "A key id, key ARN, alias name or alias ARN; credentials, Region and AWS_ENDPOINT_URL are those of the environment";
 

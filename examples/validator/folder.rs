@@ -189,7 +189,7 @@ impl Folder {
     fn renew_journal(&mut self) -> Outcome {
         let part = self.path.join(format!("{JOURNAL}.part"));
         let renewed = File::create(&part)?;
-        // Before it has the journal's name: no process finds a journal that it can lock.
+        // Before it has the journal's name, so that no other process finds one that is free.
         lock_for_us(&renewed, &self.path)?;
         self.copy_journal(&renewed)?;
         renewed.sync_all()?;

@@ -1,7 +1,7 @@
 //! Which key an example uses.
 
 use clap::Args;
-use kms_signer::{KeyRef, KmsSigner, fake::FakeKms};
+use kms_signer::{KeyRef, KmsClient, KmsSigner, fake::FakeKms};
 
 /// Which key to use.
 #[derive(Args)]
@@ -11,6 +11,10 @@ pub(crate) struct KeyArgs {
     /// The credentials, the Region and AWS_ENDPOINT_URL are those of the environment.
     #[arg(long, value_name = "KEY", env = "KMS_KEY_ID")]
     pub(crate) key_id: Option<String>,
+
+    /// The token of a grant for this key, with which it works at once. May be given more than once.
+    #[arg(long, value_name = "TOKEN", requires = "key_id")]
+    grant_token: Vec<String>,
 }
 
 impl KeyArgs {
@@ -20,7 +24,9 @@ impl KeyArgs {
                 // Parsed before it is shown: what is no key reference may be a secret.
                 let key: KeyRef = key.parse()?;
                 eprintln!("Connecting to {key} in AWS KMS");
-                KmsSigner::from_env(key).await
+                let client = KmsClient::builder().for_key(&key).build().await?;
+                let signer = KmsSigner::builder(client, key);
+                self.grant_token.iter().fold(signer, |signer, token| signer.grant_token(token)).connect().await
             }
             None => {
                 eprintln!("No --key-id and no KMS_KEY_ID: a KMS in this process with a new key is used");

@@ -152,6 +152,26 @@ fn the_address_is_compared_with_what_is_expected() {
     assert!(error.contains(ADDRESS) && error.contains(other), "{error}");
 }
 
+/// From one command line to another's, at once.
+#[test]
+fn a_granted_key_is_used_with_its_token() {
+    let fake = FakeKms::new();
+    let endpoint = format!("http://{}", serve(&fake));
+    let role = "arn:aws:iam::111122223333:role/relayer";
+    let made = objects(&says(example_at("wallets", &endpoint).args(["create", "--json"]), ""));
+    let (key, address) = (made[0]["arn"].as_str().unwrap(), made[0]["address"].as_str().unwrap());
+    let granted = objects(&says(example_at("wallets", &endpoint).args(["grant", key, role, "--json"]), ""));
+    let (id, secret) = fake.access_key_for(role);
+    let address_as_role = |words: &[&str]| {
+        let mut command = example_at("address", &endpoint);
+        command.env("AWS_ACCESS_KEY_ID", &id).env("AWS_SECRET_ACCESS_KEY", &secret).args(["--key-id", key]).args(words);
+        command
+    };
+    assert!(complains(&mut address_as_role(&[]), "").contains("not authorized to perform: kms:GetPublicKey"));
+    let token = granted[0]["grant_token"].as_str().unwrap();
+    assert_eq!(says(&mut address_as_role(&["--grant-token", token]), "").trim(), address);
+}
+
 #[test]
 fn whose_keys_are_meant_is_said_once() {
     let fake = FakeKms::new();

@@ -1,18 +1,25 @@
 //! Whose key it is: a secp256k1 public key, and the encodings it arrives and leaves in.
 
 mod address;
+pub(crate) mod inverse;
+mod jacobian;
 #[cfg(feature = "serde")]
 mod serde;
 mod spki;
+mod tables;
+mod window;
 
 use core::{
     fmt,
     hash::{Hash, Hasher},
 };
+use std::sync::Arc;
 
 use alloy_primitives::{Address, hex};
-use k256::{ProjectivePoint, elliptic_curve::sec1::ToEncodedPoint};
+use k256::{ProjectivePoint, Scalar, elliptic_curve::sec1::ToEncodedPoint};
 
+pub(crate) use self::jacobian::Jacobian;
+use self::tables::KeyTable;
 use crate::error::{Error, ErrorKind, Operation, Result};
 
 /// A secp256k1 public key: a point on the curve, never the point at infinity.
@@ -31,7 +38,11 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 /// # Ok::<_, kms_signer::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct PublicKey(k256::PublicKey);
+pub struct PublicKey {
+    point: k256::PublicKey,
+    /// Shared by its clones.
+    table: Arc<KeyTable>,
+}
 
 impl PublicKey {
     /// Reads a DER `SubjectPublicKeyInfo` (RFC 5280, section 4.1), what KMS's `GetPublicKey` returns: 88 bytes, or 56
@@ -71,7 +82,9 @@ impl PublicKey {
                 )));
             }
         }
-        k256::PublicKey::from_sec1_bytes(bytes).map(Self).map_err(|_| invalid("the point is not on secp256k1"))
+        k256::PublicKey::from_sec1_bytes(bytes)
+            .map(Self::of_point)
+            .map_err(|_| invalid("the point is not on secp256k1"))
     }
 
     /// The DER `SubjectPublicKeyInfo`, 88 bytes, as KMS writes it (uncompressed point).
@@ -87,14 +100,14 @@ impl PublicKey {
     /// The compressed SEC 1 point, 33 bytes.
     pub fn to_sec1(&self) -> [u8; 33] {
         let mut out = [0; 33];
-        out.copy_from_slice(self.0.to_encoded_point(true).as_bytes());
+        out.copy_from_slice(self.point.to_encoded_point(true).as_bytes());
         out
     }
 
     /// The uncompressed SEC 1 point: `04`, then x and y, 65 bytes.
     pub fn to_sec1_uncompressed(&self) -> [u8; 65] {
         let mut out = [0; 65];
-        out.copy_from_slice(self.0.to_encoded_point(false).as_bytes());
+        out.copy_from_slice(self.point.to_encoded_point(false).as_bytes());
         out
     }
 
@@ -105,17 +118,26 @@ impl PublicKey {
 
     #[cfg(feature = "keys")]
     pub(crate) fn of_secret(secret: &k256::SecretKey) -> Self {
-        Self(secret.public_key())
+        Self::of_point(secret.public_key())
     }
 
     pub(crate) fn point(&self) -> ProjectivePoint {
-        self.0.to_projective()
+        self.point.to_projective()
+    }
+
+    /// u·G + v·Q for this key Q, if there is a table for it. It is made after the first few times.
+    pub(crate) fn combine(&self, u: &Scalar, v: &Scalar) -> Option<Jacobian> {
+        self.table.combine(|| self.point(), u, v)
+    }
+
+    fn of_point(point: k256::PublicKey) -> Self {
+        Self { point, table: Arc::default() }
     }
 }
 
 impl PartialEq for PublicKey {
     fn eq(&self, other: &Self) -> bool {
-        self.0 == other.0
+        self.point == other.point
     }
 }
 

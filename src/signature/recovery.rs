@@ -6,9 +6,9 @@
 
 use alloy_primitives::{B256, Signature, U256};
 use k256::{
-    ProjectivePoint, Scalar,
+    FieldElement, NonZeroScalar, ProjectivePoint, Scalar,
     elliptic_curve::{
-        ops::{Invert, LinearCombination, Reduce},
+        ops::{LinearCombination, Reduce},
         point::AffineCoordinates,
     },
 };
@@ -16,15 +16,25 @@ use k256::{
 use super::{invalid, low_s::LowS};
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
-    public_key::PublicKey,
+    public_key::{PublicKey, inverse},
 };
 
 pub(super) fn verify(LowS { r, s }: &LowS, digest: &B256, key: &PublicKey) -> Result<Signature> {
     let z = <Scalar as Reduce<k256::U256>>::reduce_bytes(&digest.0.into());
-    let s_inverse = s.invert_vartime();
-    let point =
-        ProjectivePoint::lincomb(&ProjectivePoint::GENERATOR, &(z * *s_inverse), &key.point(), &(**r * *s_inverse))
-            .to_affine();
+    // s is not zero.
+    let s_inverse = inverse::of_scalar(s).unwrap_or_default();
+    let (u, v) = (z * s_inverse, **r * s_inverse);
+    // r is below n, and so below p.
+    let x = Option::<FieldElement>::from(FieldElement::from_bytes(&r.to_bytes()));
+    let by_table = x.and_then(|x| key.combine(&u, &v)?.y_is_odd_at(&x));
+    let y_is_odd = by_table.map_or_else(|| verify_in_one_pass(r, &u, &v, key), Ok)?;
+    let [r, s] = [r, s].map(|scalar| U256::from_be_bytes(scalar.to_bytes().into()));
+    Ok(Signature::new(r, s, y_is_odd))
+}
+
+/// Without a table, or where it is not a signature: then this says why.
+fn verify_in_one_pass(r: &NonZeroScalar, u: &Scalar, v: &Scalar, key: &PublicKey) -> Result<bool> {
+    let point = ProjectivePoint::lincomb(&ProjectivePoint::GENERATOR, u, &key.point(), v).to_affine();
 
     // At infinity the x-coordinate reads as zero, which r never is.
     let x = point.x();
@@ -42,11 +52,7 @@ pub(super) fn verify(LowS { r, s }: &LowS, digest: &B256, key: &PublicKey) -> Re
             )
         });
     }
-    Ok(Signature::new(
-        U256::from_be_bytes(r.to_bytes().into()),
-        U256::from_be_bytes(s.to_bytes().into()),
-        bool::from(point.y_is_odd()),
-    ))
+    Ok(bool::from(point.y_is_odd()))
 }
 
 #[cfg(test)]

@@ -37,6 +37,12 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 /// assert_eq!(key.address().to_string(), "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
 /// # Ok::<_, kms_signer::Error>(())
 /// ```
+///
+/// # Tables
+///
+/// A key that has verified 32 signatures, all its clones together, gets a table of its multiples, with which the next ones take a fourth of the
+/// time. Whoever comes then makes it, in 1 to 3 ms; nobody waits for it. The first 16 keys of a process get 328 KB each, those after
+/// them 110 KB, and beyond 256 keys there are no more: never more than 32 MB. A table goes with the last clone of its key.
 #[derive(Clone)]
 pub struct PublicKey {
     point: k256::PublicKey,

@@ -16,6 +16,7 @@ mod keys;
 mod layering;
 mod life;
 mod limits;
+mod log;
 mod observer;
 mod redaction;
 mod regions;

@@ -1,45 +1,21 @@
 //! Secrets reach no `Debug`, no error and no log, the SDK's own debug logs included.
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
-};
-
 use alloy_primitives::{B256, b256, hex};
 use alloy_signer::Signer;
 use kms_signer::{
     KmsClient, KmsSigner,
     fake::{FakeKms, Fault},
 };
-use tracing::instrument::WithSubscriber;
+
+use crate::log::logged;
 
 const SECRET: B256 = b256!("59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d");
 const ACCESS_KEY: &str = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY";
 const SESSION: &str = "IQoJb3JpZ2luX2VjEXAMPLESESSION";
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn neither_debug_nor_logs_show_credentials_or_keys() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(move || writer.clone()).finish();
-    let shown = exercise().with_subscriber(subscriber).await;
-
-    let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    let (shown, logged) = logged(exercise()).await;
     assert!(logged.contains("aws_smithy_runtime"), "the SDK's debug logs were captured");
     for (place, text) in [("Debug or an error", &shown), ("the log", &logged)] {
         for secret in [ACCESS_KEY, SESSION, &hex::encode(SECRET)] {

@@ -1,45 +1,22 @@
 //! No secret of a role reaches a `Debug`, an error or a log.
 
-use std::{
-    io::Write,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
 use kms_signer::{KmsSigner, TracingObserver};
-use tracing::instrument::WithSubscriber;
 
 use super::{
     servers::{Instead, Kms, SESSION_SECRET, SESSION_TOKEN, Sts},
     signs, user_of,
 };
+use crate::log::logged;
 
 const SOURCE_SECRET: &str = "SourceSecretThatNobodyMaySee";
 const SOURCE_TOKEN: &str = "SourceTokenThatNobodyMaySee";
 const EXTERNAL_ID: &str = "ExternalIdBetweenTwoParties";
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn neither_debug_nor_errors_nor_logs_show_a_secret() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(move || writer.clone()).finish();
-    let shown = exercise().with_subscriber(subscriber).await;
-    let logged = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
+    let (shown, logged) = logged(exercise()).await;
     assert!(logged.contains("aws_config::sts") && logged.contains("ASIA0"), "the SDK's debug logs were captured");
     let (shown, of_the_sdk) = shown;
     for (place, text) in [("Debug or an error", &shown), ("the SDK's Debug", &of_the_sdk), ("the log", &logged)] {

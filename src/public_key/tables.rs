@@ -56,9 +56,12 @@ impl KeyTable {
             return;
         }
         GENERATOR.get_or_init(|| Table::new(&ProjectivePoint::GENERATOR, GENERATOR_WINDOW));
-        let window = if KEYS.load(Relaxed) < MOST_LARGE { LARGE_WINDOW } else { SMALL_WINDOW };
-        if let Some(table) = Table::new(&key(), window) {
-            let _ = self.table.set(Counted::new(table));
+        // Another caller may have made it in the meantime.
+        if self.table.get().is_none() {
+            let window = if KEYS.load(Relaxed) < MOST_LARGE { LARGE_WINDOW } else { SMALL_WINDOW };
+            if let Some(table) = Table::new(&key(), window) {
+                let _ = self.table.set(Counted::new(table));
+            }
         }
         IS_BUSY.store(false, Release);
     }

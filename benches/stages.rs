@@ -14,9 +14,9 @@
 //! | `spki` | `PublicKey` from 88 bytes of DER and from PEM. Both check the point, as `from_sec1` does alone: subtract it. |
 //! | `address` | Keccak-256 of the point, the point's serialisation included. |
 //! | `der` | `to_der`, and reading: `recover` of 72 bytes whose s is n, which is refused after both integers were read. It includes making the error; `refused_at_once` (no bytes) is that error alone: subtract it. |
-//! | `low_s` | `recover` of (r, s) and of (r, n − s), the same signature twice: the difference is the negation. |
-//! | `recovery` | `recover` of a low-S signature: DER and low-S check included, which are small beside it. A signature of another digest costs the same and an error more. |
-//! | `pipeline` | DER to the 65 bytes that Ethereum takes, and a key from SPKI to address: each over 64 different inputs. |
+//! | `low_s` | `recover` of (r, s) and of (r, n − s), the same signature twice and by a key with a table: the difference is the negation. |
+//! | `recovery` | `recover` of a low-S signature: DER and low-S check included, which are small beside it. `cold` is one pass, by a key that is not used often yet; `warm` is by the key's table; `make_table` is the one call that makes it, a cold one included. `warm_mismatch`, a signature of another digest, costs both ways and an error. |
+//! | `pipeline` | DER to the 65 bytes that Ethereum takes, by keys with tables (most of them the smaller ones), and a key from SPKI to address: each over 64 different inputs. |
 //! | `sign_hash` | One `Signer::sign_hash` over FakeKms on a current-thread runtime, and the bare SDK's `Sign` over the same. Both include FakeKms's own signing. |
 
 use std::{error::Error, hint::black_box};
@@ -43,6 +43,8 @@ type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 /// How many different keys or signatures `pipeline` goes through.
 const INPUTS: u8 = 64;
+/// So often a key is used without a table; the next use makes it.
+const USES_WHILE_COLD: usize = 32;
 
 fn main() -> Outcome {
     let mut criterion = Criterion::default().configure_from_args();
@@ -128,6 +130,7 @@ fn low_s(criterion: &mut Criterion, sample: &Sample) -> Outcome {
     if read(&sample.low)?.s() != read(&sample.high)?.s() {
         return Err("the high and the low form are not one signature".into());
     }
+    warm(sample)?;
     let mut group = criterion.benchmark_group("low_s");
     group.bench_function("recover_low", |b| b.iter(|| read(&sample.low)));
     group.bench_function("recover_high", |b| b.iter(|| read(&sample.high)));
@@ -141,10 +144,35 @@ fn recovery(criterion: &mut Criterion, sample: &Sample) -> Outcome {
     if recover(&sample.low, &other, &sample.key).is_ok() {
         return Err("a signature of another digest was accepted".into());
     }
+    let fresh = || PublicKey::from_sec1(&sample.key.to_sec1_uncompressed());
+    let about_to_warm = || {
+        let key = fresh()?;
+        for _ in 0..USES_WHILE_COLD {
+            recover(&sample.low, &sample.digest, &key)?;
+        }
+        Ok::<_, kms_signer::Error>(key)
+    };
+    let once = |key: &_| recover(&sample.low, black_box(&sample.digest), key).is_ok();
+    warm(sample)?;
     let mut group = criterion.benchmark_group("recovery");
-    group.bench_function("recover", |b| b.iter(|| recover(&sample.low, black_box(&sample.digest), &sample.key)));
-    group.bench_function("recover_mismatch", |b| b.iter(|| recover(&sample.low, black_box(&other), &sample.key)));
+    group.bench_function("cold", |b| {
+        b.iter_batched_ref(fresh, |key| key.as_ref().map(once).ok(), BatchSize::SmallInput)
+    });
+    group.bench_function("warm", |b| b.iter(|| once(&sample.key)));
+    group.bench_function("warm_mismatch", |b| b.iter(|| recover(&sample.low, black_box(&other), &sample.key)));
+    // One at a time, as so many keys at once would have no more tables.
+    group.bench_function("make_table", |b| {
+        b.iter_batched_ref(about_to_warm, |key| key.as_ref().map(once).ok(), BatchSize::PerIteration);
+    });
     group.finish();
+    Ok(())
+}
+
+/// Uses the key until it has a table.
+fn warm(sample: &Sample) -> Outcome {
+    for _ in 0..=USES_WHILE_COLD {
+        recover(&sample.low, &sample.digest, &sample.key)?;
+    }
     Ok(())
 }
 
@@ -152,6 +180,7 @@ fn pipeline(criterion: &mut Criterion, samples: &[Sample]) -> Outcome {
     let keys: Vec<_> = samples.iter().map(|sample| sample.key.to_spki_der()).collect();
     for sample in samples {
         recover(&sample.der, &sample.digest, &sample.key)?;
+        warm(sample)?;
     }
     let mut group = criterion.benchmark_group("pipeline");
     group.throughput(Throughput::Elements(1));

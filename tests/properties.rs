@@ -38,6 +38,10 @@ proptest! {
         let der = if given_high { with_the_other_s(&given) } else { given }.to_der();
         let made = signature::recover(der.as_bytes(), &digest, &public_key)?;
         prop_assert_eq!(made, expected);
+        // Often enough for a table of multiples, and some more with it.
+        for _ in 0..40 {
+            prop_assert_eq!(signature::recover(der.as_bytes(), &digest, &public_key)?, expected);
+        }
         prop_assert_eq!(made.recover_address_from_prehash(&digest).unwrap(), public_key.address());
 
         let encoded = signature::to_der(&made);

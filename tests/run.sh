@@ -40,6 +40,9 @@ step cargo run --locked --quiet --example quickstart
 step cargo test --locked -p lambda
 step cargo run --locked --quiet -p lambda
 
+# Skipped, with a word on it, where valgrind is missing.
+step benches/instructions.sh
+
 # Seconds for each target; what was found is kept under target/fuzz/.
 step tests/fuzz/run.sh 30
 

@@ -55,10 +55,11 @@ impl KeyTable {
         if IS_BUSY.compare_exchange(false, true, Acquire, Relaxed).is_err() {
             return;
         }
-        GENERATOR.get_or_init(|| Table::new(&ProjectivePoint::GENERATOR, GENERATOR_WINDOW));
-        // Another caller may have made it in the meantime.
-        if self.table.get().is_none() {
-            let window = if KEYS.load(Relaxed) < MOST_LARGE { LARGE_WINDOW } else { SMALL_WINDOW };
+        // Asked again now that nobody else makes one: since then, another may have made this one, or the last there is room for.
+        let keys = KEYS.load(Relaxed);
+        if keys < MOST && self.table.get().is_none() {
+            GENERATOR.get_or_init(|| Table::new(&ProjectivePoint::GENERATOR, GENERATOR_WINDOW));
+            let window = if keys < MOST_LARGE { LARGE_WINDOW } else { SMALL_WINDOW };
             if let Some(table) = Table::new(&key(), window) {
                 let _ = self.table.set(Counted::new(table));
             }
@@ -85,6 +86,12 @@ impl Drop for Counted {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::{Mutex, MutexGuard, PoisonError, mpsc},
+        thread,
+        time::Duration,
+    };
+
     use k256::{
         AffinePoint, FieldElement,
         elliptic_curve::{
@@ -180,5 +187,101 @@ mod tests {
     #[test]
     fn the_point_at_infinity_has_no_table() {
         assert!(Table::new(&ProjectivePoint::IDENTITY, LARGE_WINDOW).is_none());
+    }
+
+    /// The tests that make keys' tables do so one after another, as the process counts them.
+    fn alone() -> MutexGuard<'static, ()> {
+        static LOCK: Mutex<()> = Mutex::new(());
+        LOCK.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks until there is an answer: no table is made for one key while one is made for another.
+    fn warm(table: &KeyTable, key: impl Fn() -> ProjectivePoint) -> bool {
+        let (u, v) = (random(), random());
+        (0..5_000).any(|_| {
+            let is_warm = table.combine(&key, &u, &v).is_some();
+            if !is_warm && table.uses.load(Relaxed) > USES_BEFORE {
+                thread::sleep(Duration::from_millis(1));
+            }
+            is_warm
+        })
+    }
+
+    #[test]
+    fn a_table_is_made_once_and_not_at_first() {
+        let _alone = alone();
+        let point = ProjectivePoint::GENERATOR * random();
+        let (table, made) = (KeyTable::default(), AtomicU32::new(0));
+        let key = || {
+            made.fetch_add(1, Relaxed);
+            point
+        };
+        for _ in 0..USES_BEFORE {
+            assert!(table.combine(key, &random(), &random()).is_none());
+        }
+        assert_eq!(made.load(Relaxed), 0);
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| assert!(warm(&table, key)));
+            }
+        });
+        // A caller that found no table, and then was slow.
+        table.make_when_due(key);
+        assert_eq!(made.load(Relaxed), 1);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_table() {
+        let _alone = alone();
+        let (point, slow) = (ProjectivePoint::GENERATOR * random(), KeyTable::default());
+        let (begun, begins) = mpsc::channel();
+        let (ends, ended) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            let slow = &slow;
+            scope.spawn(move || {
+                let key = || {
+                    begun.send(()).unwrap();
+                    ended.recv_timeout(Duration::from_secs(60)).expect("the others have not answered");
+                    point
+                };
+                assert!(warm(slow, key));
+            });
+            begins.recv().unwrap();
+            let others = KeyTable::default();
+            for table in [slow, &others] {
+                for _ in 0..2 * USES_BEFORE {
+                    assert!(table.combine(|| unreachable!("a second is made"), &random(), &random()).is_none());
+                }
+            }
+            ends.send(()).unwrap();
+        });
+    }
+
+    /// Another test of the library may have a table meanwhile, or drop one.
+    #[test]
+    fn the_number_of_tables_is_bounded_and_a_dropped_key_makes_room() {
+        let _alone = alone();
+        let point = ProjectivePoint::GENERATOR * random();
+        let (u, v) = (random(), random());
+        let fill = || {
+            let tables: Vec<_> = (0..MOST / 3).map(|_| KeyTable::default()).collect();
+            for table in &tables {
+                let mut uses = 0;
+                while table.table.get().is_none() && (uses < 2 * USES_BEFORE || KEYS.load(Relaxed) < MOST) {
+                    table.combine(|| point, &u, &v);
+                    assert!(KEYS.load(Relaxed) <= MOST);
+                    uses += 1;
+                }
+            }
+            tables
+        };
+        let tables: Vec<_> = thread::scope(|scope| {
+            let fillers = [(); 4].map(|()| scope.spawn(fill));
+            fillers.into_iter().flat_map(|filler| filler.join().unwrap()).collect()
+        });
+        let (mut with, without): (Vec<_>, Vec<_>) = tables.into_iter().partition(|table| table.table.get().is_some());
+        assert!((MOST - 8..=MOST).contains(&with.len()), "{} of {}", with.len(), with.len() + without.len());
+        with.truncate(MOST / 2);
+        assert!(warm(&without[0], || point));
     }
 }

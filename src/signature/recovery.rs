@@ -83,9 +83,11 @@ mod tests {
         let key = PublicKey::from_sec1(&sec1(&q)).unwrap();
 
         let signature = der::encode(&r.to_repr().into(), &s.to_repr().into());
-        let error = recover(&signature, &digest, &key).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::InvalidSignature);
-        assert!(error.to_string().contains("not below n"), "{error}");
+        let cold = recover(&signature, &digest, &key).unwrap_err();
+        assert_eq!(cold.kind(), ErrorKind::InvalidSignature);
+        assert!(cold.to_string().contains("not below n"), "{cold}");
+        warm(&key);
+        assert_eq!(recover(&signature, &digest, &key).unwrap_err().to_string(), cold.to_string());
     }
 
     /// With z = −r·d the nonce point is the point at infinity, whose x-coordinate must not pass for an r.
@@ -95,8 +97,39 @@ mod tests {
         let key = PublicKey::from_sec1(&sec1(&(ProjectivePoint::GENERATOR * secret))).unwrap();
         let r = NonZeroScalar::new(Scalar::from(9u64)).unwrap();
         let digest = B256::from(<[u8; 32]>::from((-(*r * secret)).to_repr()));
-        let error = verify(&LowS { r, s: r }, &digest, &key).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::SignatureMismatch);
+        let cold = verify(&LowS { r, s: r }, &digest, &key).unwrap_err();
+        assert_eq!(cold.kind(), ErrorKind::SignatureMismatch);
+        warm(&key);
+        assert_eq!(verify(&LowS { r, s: r }, &digest, &key).unwrap_err().to_string(), cold.to_string());
+    }
+
+    /// Once there is a table, a signature is found by it alone.
+    #[test]
+    fn a_warm_key_answers_by_its_table() {
+        let secret = k256::ecdsa::SigningKey::from_slice(&[0x46; 32]).unwrap();
+        let key = PublicKey::from_sec1(&secret.verifying_key().to_sec1_bytes()).unwrap();
+        warm(&key);
+        for number in 0..64 {
+            let digest = B256::repeat_byte(number);
+            let (signature, parity) = secret.sign_prehash_recoverable(&digest.0).unwrap();
+            let (r, s) = signature.split_scalars();
+            let z = <Scalar as Reduce<k256::U256>>::reduce_bytes(&digest.0.into());
+            let (s_inverse, x) = (s.invert().unwrap(), FieldElement::from_bytes(&r.to_bytes()).unwrap());
+            let sum = key.combine(&(z * s_inverse), &(*r * s_inverse));
+            assert_eq!(sum.and_then(|sum| sum.y_is_odd_at(&x)), Some(parity.is_y_odd()), "{digest}");
+            let made = verify(&LowS { r, s }, &digest, &key).unwrap();
+            assert_eq!(made, Signature::from_signature_and_parity(signature, parity.is_y_odd()), "{digest}");
+        }
+    }
+
+    /// Recovers until the key has a table, and checks that it has: no table is made while another key's is.
+    fn warm(key: &PublicKey) {
+        let r = NonZeroScalar::new(Scalar::from(3u64)).unwrap();
+        let is_warm = (0..20_000).any(|_| {
+            verify(&LowS { r, s: r }, &B256::repeat_byte(1), key).unwrap_err();
+            key.combine(&Scalar::from(11u64), &Scalar::from(13u64)).is_some()
+        });
+        assert!(is_warm, "{key:?} has no table");
     }
 
     fn to_bytes(value: k256::U256) -> [u8; 32] {

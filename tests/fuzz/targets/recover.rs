@@ -7,7 +7,7 @@
 
 use fuzz::{HALF_ORDER, is_x_reduced, to_alloy, with_low_s};
 use k256::ecdsa::{Signature, VerifyingKey, signature::hazmat::PrehashVerifier};
-use kms_signer::{ErrorKind, PublicKey, alloy_primitives::B256, signature};
+use kms_signer::{ErrorKind, PublicKey, alloy_primitives::B256};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: &[u8]| {
@@ -20,7 +20,7 @@ fuzz_target!(|input: &[u8]| {
 
     let low_s = Signature::from_der(der).ok().map(with_low_s);
     let expected = low_s.filter(verifies);
-    match signature::recover(der, &B256::from(digest), &key) {
+    match fuzz::recover(der, &B256::from(digest), &key) {
         Ok(made) => {
             assert!(made.s() <= HALF_ORDER);
             assert_eq!(Some(made.with_parity(false)), expected.as_ref().map(to_alloy));

@@ -25,12 +25,12 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|input: &[u8]| {
     let Some(valid) = Valid::make(input) else { return };
     let der = signature::to_der(&fuzz::to_alloy(&valid.signature));
-    match signature::recover(&der, &valid.digest, &valid.key) {
+    match fuzz::recover(&der, &valid.digest, &valid.key) {
         Ok(made) => {
             assert!(!valid.is_x_reduced);
             assert_eq!(made, valid.expected());
             assert_eq!(made.recover_address_from_prehash(&valid.digest).ok(), Some(valid.key.address()));
-            assert_eq!(signature::recover(&signature::to_der(&made), &valid.digest, &valid.key).ok(), Some(made));
+            assert_eq!(fuzz::recover(&signature::to_der(&made), &valid.digest, &valid.key).ok(), Some(made));
         }
         Err(error) => assert!(valid.is_x_reduced && is_x_reduced(&error), "{error}"),
     }

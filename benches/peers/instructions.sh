@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Counts instructions per signature with valgrind's callgrind, which other load on the machine does not change.
-# Only the repeated work is counted, not what precedes it.
+# Only the repeated work is counted, not what precedes it: our key has its table then, unless "no table" is asked for.
+# With a file's name, writes the counts there, too, for `peers --instructions`.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -8,23 +9,29 @@ if ! command -v valgrind >/dev/null; then
     echo "valgrind is not installed" >&2
     exit 1
 fi
-cargo build --release --quiet
+file=${1:-/dev/null}
+: >"$file"
+cargo build --release --quiet --locked
 binary=$(cargo metadata --format-version 1 --no-deps | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/peers
 
-iterations=200
+iterations=640
 
 each() {
     local total
     total=$(valgrind --tool=callgrind --callgrind-out-file=/dev/null --collect-atstart=no --toggle-collect='peers::counted*' \
         "$binary" repeat "$1" --who "$2" --iterations "$iterations" 2>&1 | sed -n 's/.*Collected : \([0-9]*\).*/\1/p')
-    echo $((total / iterations))
+    printf '%s\t%s\t%s\n' "$1" "$2" $((total / iterations)) | tee -a "$file" | cut -f 3
 }
 
-echo "| instructions per signature | alloy-signer-aws | kms-signer | kms-signer / alloy-signer-aws |"
-echo "|---|---|---|---|"
-for what in recovery memory; do
+echo "| instructions per signature | alloy-signer-aws | kms-signer | kms-signer / alloy-signer-aws | bare SDK |"
+echo "|---|---|---|---|---|"
+for what in recovery memory loopback; do
     peer=$(each "$what" alloy-signer-aws)
     ours=$(each "$what" kms-signer)
-    echo "| $what | $peer | $ours | $(awk "BEGIN { printf \"%.2f\", $ours / $peer }") |"
+    sdk=
+    [ "$what" = recovery ] || sdk=$(each "$what" sdk)
+    echo "| $what | $peer | $ours | $(awk "BEGIN { printf \"%.3f\", $ours / $peer }") | $sdk |"
 done
-echo "| memory, bare SDK | $(each memory sdk) | | |"
+echo "| recovery, kms-signer without a table | | $(each recovery kms-signer-no-table) | | |"
+echo
+echo "libsecp256k1: recovery by trial $(each recovery libsecp256k1), verification alone $(each recovery libsecp256k1-verify)."

@@ -44,7 +44,7 @@ impl Answers {
         let mut signed = Vec::new();
         let mut sign = HashMap::new();
         for number in 0..digests {
-            let digest = keccak256(number.to_be_bytes());
+            let digest = digest_of(number);
             let message = STANDARD.encode(digest);
             let body = format!(
                 r#"{{"KeyId":"{key}","Message":"{message}","MessageType":"DIGEST","SigningAlgorithm":"ECDSA_SHA_256"}}"#
@@ -79,6 +79,11 @@ impl Answers {
             None => refusal(Bytes::from_static(br#"{"__type":"ValidationException"}"#)),
         }
     }
+}
+
+/// The digests that are signed, by their number from 0.
+pub(crate) fn digest_of(number: u64) -> B256 {
+    keccak256(number.to_be_bytes())
 }
 
 /// An error as AWS JSON 1.1 has it. The body has its `__type`.

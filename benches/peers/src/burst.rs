@@ -16,7 +16,7 @@ use self::{
     setup::Setup,
     tally::{Figures, Tally},
 };
-use crate::{Outcome, answers::Answers, loopback, processor, runtime, table, throttle::Throttle};
+use crate::{Outcome, answers::Answers, loopback, measure::processor, runtime, table, throttle::Throttle};
 
 /// A burst, and the KMS it falls on.
 ///

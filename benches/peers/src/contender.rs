@@ -17,7 +17,7 @@ use clap::ValueEnum;
 use kms_signer::{KeyArn, KmsClient, KmsSigner, PublicKey};
 use tokio::task::JoinSet;
 
-use crate::Outcome;
+use crate::{Outcome, recovery::WARM_UP};
 
 /// Who signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -28,8 +28,14 @@ pub(crate) enum Who {
     AlloySignerAwsNoParity,
     /// `KmsSigner::sign_hash`.
     KmsSigner,
+    /// The same with a key that has no table yet, as each has not the first 32 times. Recovery only.
+    KmsSignerNoTable,
     /// The SDK's `Sign`, its answer unread.
     Sdk,
+    /// libsecp256k1: recovery with both parities in turn. No client.
+    Libsecp256k1,
+    /// libsecp256k1: verification, without a parity. No client.
+    Libsecp256k1Verify,
 }
 
 pub(crate) enum Contender {
@@ -48,6 +54,7 @@ impl Contender {
             Who::AlloySignerAwsNoParity => Self::PeerNoParity(peer().await?),
             Who::KmsSigner => Self::ours(client, key).await?,
             Who::Sdk => Self::Sdk(client.clone(), key.to_string()),
+            other => return Err(format!("{other:?} is no client").into()),
         })
     }
 
@@ -82,6 +89,14 @@ impl Contender {
                 Ok(None)
             }
         }
+    }
+
+    /// Signs until our key has its table; the others do the same.
+    pub(crate) async fn warm_up(&self, digests: &[B256]) -> Outcome {
+        for digest in digests.iter().cycle().take(WARM_UP) {
+            self.sign(digest).await?;
+        }
+        Ok(())
     }
 
     /// Signs all digests, so many of them at a time.

@@ -13,7 +13,12 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpListener, runtime::Builder};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpListener,
+    runtime::Builder,
+};
+use tokio_rustls::TlsAcceptor;
 
 use crate::{
     Outcome,
@@ -24,6 +29,22 @@ use crate::{
 
 /// Serves until the process ends, at once or with a throttle.
 pub(crate) fn serve(answers: Arc<Answers>, throttle: Option<Arc<Throttle>>) -> Outcome<SocketAddr> {
+    start(Kms { answers, throttle, tls: None })
+}
+
+/// The same over TLS.
+pub(crate) fn serve_tls(answers: Arc<Answers>, tls: TlsAcceptor) -> Outcome<SocketAddr> {
+    start(Kms { answers, throttle: None, tls: Some(tls) })
+}
+
+#[derive(Clone)]
+struct Kms {
+    answers: Arc<Answers>,
+    throttle: Option<Arc<Throttle>>,
+    tls: Option<TlsAcceptor>,
+}
+
+fn start(kms: Kms) -> Outcome<SocketAddr> {
     let (report, reported) = mpsc::channel();
     thread::Builder::new().name("kms".to_owned()).spawn(move || {
         let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -31,23 +52,37 @@ pub(crate) fn serve(answers: Arc<Answers>, throttle: Option<Arc<Throttle>>) -> O
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
             // The receiver only goes away when the process ends.
             let _ = report.send(listener.local_addr()?);
-            accept(listener, answers, throttle).await
+            kms.accept(listener).await
         })
     })?;
     Ok(reported.recv()?)
 }
 
-async fn accept(listener: TcpListener, answers: Arc<Answers>, throttle: Option<Arc<Throttle>>) -> std::io::Result<()> {
-    loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
-        let (answers, throttle) = (answers.clone(), throttle.clone());
-        tokio::spawn(async move {
-            let _open = throttle.as_ref().map(Throttle::connection);
-            let service = service_fn(|request| respond(&answers, throttle.as_deref(), request));
-            // A client that hangs up is no error here.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-        });
+impl Kms {
+    async fn accept(self, listener: TcpListener) -> std::io::Result<()> {
+        loop {
+            let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
+            let kms = self.clone();
+            tokio::spawn(async move {
+                match &kms.tls {
+                    // A client that does not trust us is no error here; it says so itself.
+                    Some(tls) => {
+                        if let Ok(stream) = tls.accept(stream).await {
+                            kms.converse(stream).await;
+                        }
+                    }
+                    None => kms.converse(stream).await,
+                }
+            });
+        }
+    }
+
+    async fn converse(&self, stream: impl AsyncRead + AsyncWrite + Unpin) {
+        let _open = self.throttle.as_ref().map(Throttle::connection);
+        let service = service_fn(|request| respond(&self.answers, self.throttle.as_deref(), request));
+        // A client that hangs up is no error here.
+        let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
     }
 }
 

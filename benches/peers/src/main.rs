@@ -1,6 +1,7 @@
 //! alloy-signer-aws and kms-signer side by side: the same digests, the same SDK client, the same KMS, one process.
 //!
 //! ```text
+//! benches/peers/run.sh              # all of it, into target/peers/report.md
 //! cargo run --release --manifest-path benches/peers/Cargo.toml
 //! cargo run --release --manifest-path benches/peers/Cargo.toml -- --rounds 31 --signatures 2000 --in-flight 256
 //! cargo run --release --manifest-path benches/peers/Cargo.toml -- burst   # on a KMS with a quota
@@ -9,27 +10,31 @@
 //!
 //! The KMS replays answers that FakeKms made beforehand, on a thread of its own. Processor time is that of the thread
 //! on which the client, its runtime and its connections run, and nothing else runs there. In each round every client does the
-//! same work once; the order turns round from one round to the next.
+//! same work once; the order turns round from one round to the next. Before the first round each client signs 64 times: our key has
+//! its table of multiples then, except where the row says otherwise.
 //!
 //! In `burst` that KMS throttles, and what counts is not processor time: how many signatures of a burst are made at all,
 //! how long they take, and how many refusals that costs. It fails if kms-signer does not keep what it promises.
 
 mod answers;
 mod burst;
+mod compare;
 mod contender;
+mod counts;
 mod loopback;
 mod measure;
 mod memory;
+mod plot;
 mod recovery;
 mod start;
+mod stream;
 mod table;
 mod throttle;
+mod tls;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use alloy_primitives::B256;
-use alloy_signer_aws::AwsSignerError;
-use aws_sdk_kms::Client;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tokio::runtime::{Builder, Runtime};
 
@@ -37,10 +42,10 @@ use crate::{
     answers::Answers,
     burst::Burst,
     contender::{Contender, Who},
-    measure::{Spent, rounds},
     memory::Memory,
+    recovery::Keys,
     start::FirstSignature,
-    table::{Row, Samples},
+    stream::Stream,
 };
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -69,6 +74,18 @@ struct Size {
     /// How many requests are under way at a time in the measurement of many.
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     in_flight: u32,
+
+    /// What `instructions.sh` counted, for the tables and the picture.
+    #[arg(long)]
+    instructions: Option<PathBuf>,
+
+    /// Draw the result into this SVG file.
+    #[arg(long)]
+    svg: Option<PathBuf>,
+
+    /// The date under the picture.
+    #[arg(long, default_value = "undated")]
+    date: String,
 }
 
 #[derive(Subcommand)]
@@ -86,6 +103,9 @@ enum Subcommands {
     /// Sign once in a process of its own. The comparison starts these itself.
     #[command(hide = true)]
     FirstSignature(FirstSignature),
+    /// Sign many in a process of its own. The comparison starts these itself.
+    #[command(hide = true)]
+    Stream(Stream),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -94,15 +114,18 @@ enum What {
     Recovery,
     /// One signature after the other through the whole client, over an HTTP client that answers at once.
     Memory,
+    /// The same over loopback, 64 in flight. Only the client's thread is counted.
+    Loopback,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.command {
-        None => compare(&cli.size),
+        None => compare::compare(&cli.size),
         Some(Subcommands::Repeat { what, who, iterations }) => repeat(what, who, iterations),
         Some(Subcommands::Burst(burst)) => burst.run(),
         Some(Subcommands::FirstSignature(first)) => first.run(),
+        Some(Subcommands::Stream(stream)) => stream.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -124,179 +147,38 @@ fn repeat(what: What, who: Who, iterations: usize) -> Outcome {
     let answers = Arc::new(runtime.block_on(Answers::make(DIGESTS.try_into()?))?);
     match what {
         What::Recovery => {
-            recovery::repeat(who, &answers, DIGESTS)?;
-            counted(|| recovery::repeat(who, &answers, iterations))
+            let keys = [Keys::new(&answers, DIGESTS)?, Keys::new(&answers, iterations)?];
+            recovery::repeat(who, &answers, &keys[0], DIGESTS)?;
+            counted(|| recovery::repeat(who, &answers, &keys[1], iterations))
         }
         What::Memory => {
             let client = memory::client(Memory::new(answers.clone()));
-            let contender = runtime.block_on(Contender::connect(who, &client, &answers.key))?;
-            let sign = |iterations| {
-                runtime.block_on(async {
-                    for signed in answers.signed.iter().cycle().take(iterations) {
-                        contender.sign(&signed.digest).await?;
-                    }
-                    Ok(())
-                })
-            };
-            sign(DIGESTS)?;
-            counted(|| sign(iterations))
+            let contender = Arc::new(runtime.block_on(Contender::connect(who, &client, &answers.key))?);
+            count_signing(&runtime, &contender, &answers, iterations, 1)
+        }
+        What::Loopback => {
+            let client = loopback::client(loopback::serve(answers.clone(), None)?);
+            let contender = Arc::new(runtime.block_on(Contender::connect(who, &client, &answers.key))?);
+            count_signing(&runtime, &contender, &answers, iterations, 64)
         }
     }
+}
+
+fn count_signing(
+    runtime: &Runtime,
+    contender: &Arc<Contender>,
+    answers: &Answers,
+    iterations: usize,
+    in_flight: usize,
+) -> Outcome {
+    let known: Arc<[B256]> = answers.digests().into();
+    let digests: Arc<[B256]> = known.iter().copied().cycle().take(iterations).collect();
+    runtime.block_on(contender.sign_all(&known, in_flight))?;
+    counted(|| runtime.block_on(contender.sign_all(&digests, in_flight)))
 }
 
 /// What is to be counted: `instructions.sh` knows it by this name. What comes before, also one unmeasured turn, is not.
 #[inline(never)]
 fn counted(work: impl FnOnce() -> Outcome) -> Outcome {
     std::hint::black_box(work())
-}
-
-fn compare(size: &Size) -> Outcome {
-    let runtime = runtime()?;
-    let answers = Arc::new(runtime.block_on(Answers::make(size.signatures.into()))?);
-    let server = loopback::serve(answers.clone(), None)?;
-    let bench = Bench {
-        rounds: size.rounds.try_into()?,
-        in_flight: size.in_flight.try_into()?,
-        digests: answers.digests().into(),
-        answers,
-        runtime,
-    };
-    println!(
-        "alloy-signer-aws 2.5.0 and kms-signer, aws-sdk-kms {}; {}.\n\
-         {} rounds of {} signatures; start: {} processes each. Answers made beforehand by FakeKms.\n",
-        aws_sdk_kms::meta::PKG_VERSION,
-        processor(),
-        size.rounds,
-        size.signatures,
-        size.rounds,
-    );
-
-    recovery::check(&bench.answers)?;
-    let in_memory = memory::client(Memory::new(bench.answers.clone()));
-    let over_loopback = loopback::client(server);
-    bench.check(&over_loopback)?;
-
-    let mut rows = vec![bench.recovery()?];
-    rows.extend(bench.in_memory(&in_memory)?);
-    rows.extend(bench.over_loopback(&over_loopback, 1)?);
-    rows.extend(bench.over_loopback(&over_loopback, bench.in_flight)?);
-    rows.extend(bench.start(server)?);
-    rows.push(bench.requests()?);
-    rows.push(
-        Row::new("size_of its error, bytes")
-            .peer(Samples::one(size_of::<AwsSignerError>()))
-            .ours(Samples::one(size_of::<kms_signer::Error>())),
-    );
-    table::print(&rows);
-    Ok(())
-}
-
-struct Bench {
-    rounds: usize,
-    in_flight: usize,
-    digests: Arc<[B256]>,
-    answers: Arc<Answers>,
-    runtime: Runtime,
-}
-
-impl Bench {
-    /// Before anything is measured: over the wire, too, both give the same signature for every digest.
-    fn check(&self, client: &Client) -> Outcome {
-        self.runtime.block_on(async {
-            let peer = Contender::connect(Who::AlloySignerAws, client, &self.answers.key).await?;
-            let ours = Contender::connect(Who::KmsSigner, client, &self.answers.key).await?;
-            for digest in self.digests.iter() {
-                let (theirs, ours) = (peer.sign(digest).await?, ours.sign(digest).await?);
-                if theirs.is_none() || theirs != ours {
-                    return Err(format!("for {digest} they give {theirs:?}, we {ours:?}").into());
-                }
-            }
-            Ok(())
-        })
-    }
-
-    fn recovery(&self) -> Outcome<Row> {
-        let signatures = self.digests.len();
-        let [peer, ours] = rounds(self.rounds, |turn| {
-            let who = if turn == 0 { Who::AlloySignerAws } else { Who::KmsSigner };
-            Spent::on(|| recovery::repeat(who, &self.answers, signatures))
-        })?;
-        let micros = |spent: &[Spent]| Samples::micros_each(spent, |spent| spent.cpu, signatures);
-        Ok(Row::new("recovery: DER to y-parity, CPU µs").peer(micros(&peer)).ours(micros(&ours)))
-    }
-
-    fn in_memory(&self, client: &Client) -> Outcome<[Row; 2]> {
-        let [peer, no_parity, ours, sdk] =
-            self.sign(client, 1, [Who::AlloySignerAws, Who::AlloySignerAwsNoParity, Who::KmsSigner, Who::Sdk])?;
-        let micros = |spent: &[Spent]| Samples::micros_each(spent, |spent| spent.cpu, self.digests.len());
-        Ok([
-            Row::new("in memory: a signature, CPU µs").peer(micros(&peer)).ours(micros(&ours)).sdk(micros(&sdk)),
-            Row::new("in memory: its sign_digest, no y-parity, CPU µs").peer(micros(&no_parity)),
-        ])
-    }
-
-    fn over_loopback(&self, client: &Client, in_flight: usize) -> Outcome<[Row; 2]> {
-        let [peer, ours, sdk] = self.sign(client, in_flight, [Who::AlloySignerAws, Who::KmsSigner, Who::Sdk])?;
-        let quantities: [(_, fn(&Spent) -> _); 2] = [("CPU", |spent| spent.cpu), ("wall", |spent| spent.wall)];
-        Ok(quantities.map(|(name, quantity)| {
-            let micros = |spent: &[Spent]| Samples::micros_each(spent, quantity, self.digests.len());
-            Row::new(format!("loopback, {in_flight} in flight: a signature, {name} µs"))
-                .peer(micros(&peer))
-                .ours(micros(&ours))
-                .sdk(micros(&sdk))
-        }))
-    }
-
-    fn sign<const N: usize>(&self, client: &Client, in_flight: usize, who: [Who; N]) -> Outcome<[Vec<Spent>; N]> {
-        let mut contenders = Vec::new();
-        for who in who {
-            let contender = self.runtime.block_on(Contender::connect(who, client, &self.answers.key))?;
-            contenders.push(Arc::new(contender));
-        }
-        rounds(self.rounds, |turn| {
-            let contender = contenders.get(turn).ok_or("there is no such client")?;
-            Spent::on(|| self.runtime.block_on(contender.sign_all(&self.digests, in_flight)))
-        })
-    }
-
-    fn start(&self, server: std::net::SocketAddr) -> Outcome<[Row; 4]> {
-        let ours = FirstSignature::new(Who::KmsSigner, server, &self.answers)?;
-        let known = ours.clone().knowing(&self.answers.public_key);
-        let processes = [FirstSignature::new(Who::AlloySignerAws, server, &self.answers)?, ours, known];
-        let [peer, ours, known] =
-            rounds(self.rounds, |turn| processes.get(turn).ok_or("there is no such process")?.measure())?;
-        let row = |name, ours: &[Spent], quantity| {
-            Row::new(name).peer(Samples::millis(&peer, quantity)).ours(Samples::millis(ours, quantity))
-        };
-        Ok([
-            row("process start to first signature, wall ms", &ours, |spent| spent.wall),
-            row("process start to first signature, CPU ms", &ours, |spent| spent.cpu),
-            row("the same, public key known to kms-signer, wall ms", &known, |spent| spent.wall),
-            row("the same, public key known to kms-signer, CPU ms", &known, |spent| spent.cpu),
-        ])
-    }
-
-    /// What each sends from its construction to its first signature.
-    fn requests(&self) -> Outcome<Row> {
-        let count = |who| -> Outcome<Samples> {
-            let memory = Memory::new(self.answers.clone());
-            let client = memory::client(memory.clone());
-            let digest = self.digests.first().ok_or("there is nothing to sign")?;
-            self.runtime
-                .block_on(async { Contender::connect(who, &client, &self.answers.key).await?.sign(digest).await })?;
-            Ok(Samples::one(memory.requests()))
-        };
-        Ok(Row::new("requests until the first signature")
-            .peer(count(Who::AlloySignerAws)?)
-            .ours(count(Who::KmsSigner)?))
-    }
-}
-
-/// The processor's name where the system tells it.
-fn processor() -> String {
-    std::fs::read_to_string("/proc/cpuinfo")
-        .ok()
-        .and_then(|text| text.lines().find_map(|line| line.strip_prefix("model name")).map(str::to_owned))
-        .map(|name| name.trim_start_matches([' ', '\t', ':']).to_owned())
-        .unwrap_or_else(|| "processor unknown".to_owned())
 }

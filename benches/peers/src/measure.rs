@@ -1,6 +1,9 @@
 //! Processor and wall time, in rounds that alternate between the clients.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -34,10 +37,10 @@ fn cpu_time(clock: ClockId) -> Outcome<Duration> {
 
 /// Lets each of the `N` do its work once a round, forwards and backwards in turn, so that what drifts with time or
 /// depends on who went before meets all alike. Before the first round each works once unmeasured.
-pub(crate) fn rounds<const N: usize>(
+pub(crate) fn rounds<T, const N: usize>(
     count: usize,
-    mut work: impl FnMut(usize) -> Outcome<Spent>,
-) -> Outcome<[Vec<Spent>; N]> {
+    mut work: impl FnMut(usize) -> Outcome<T>,
+) -> Outcome<[Vec<T>; N]> {
     let mut all = [const { Vec::new() }; N];
     for who in 0..N {
         work(who)?;
@@ -52,4 +55,13 @@ pub(crate) fn rounds<const N: usize>(
         }
     }
     Ok(all)
+}
+
+/// The processor's name where the system tells it.
+pub(crate) fn processor() -> String {
+    fs::read_to_string("/proc/cpuinfo")
+        .ok()
+        .and_then(|text| text.lines().find_map(|line| line.strip_prefix("model name")).map(str::to_owned))
+        .map(|name| name.trim_start_matches([' ', '\t', ':']).to_owned())
+        .unwrap_or_else(|| "processor unknown".to_owned())
 }

@@ -18,7 +18,7 @@ use crate::{
     contender::{Contender, Who},
     loopback,
     measure::{Spent, process_cpu_time},
-    runtime,
+    runtime, tls,
 };
 
 /// What a process that signs once has to know.
@@ -35,22 +35,32 @@ pub(crate) struct FirstSignature {
     /// The public key as SEC 1 bytes in hexadecimal, so that KMS need not be asked for it.
     #[arg(long)]
     public_key: Option<String>,
+    /// The certificate in PEM that the client is to trust. Without, plain HTTP.
+    #[arg(long, allow_hyphen_values = true)]
+    authority: Option<String>,
 }
 
 impl FirstSignature {
     pub(crate) fn new(who: Who, server: SocketAddr, answers: &Answers) -> Outcome<Self> {
         let signed = answers.signed.first().ok_or("there is nothing to sign")?;
-        Ok(Self { who, server, key: answers.key.to_string(), digest: signed.digest, public_key: None })
+        Ok(Self { who, server, key: answers.key.to_string(), digest: signed.digest, public_key: None, authority: None })
     }
 
     pub(crate) fn knowing(self, public_key: &PublicKey) -> Self {
         Self { public_key: Some(hex::encode(public_key.to_sec1())), ..self }
     }
 
+    pub(crate) fn over_tls(self, authority: &str) -> Self {
+        Self { authority: Some(authority.to_owned()), ..self }
+    }
+
     /// In a new process: signs, and prints how much processor time it took until then.
     pub(crate) fn run(self) -> Outcome {
         runtime()?.block_on(async {
-            let client = loopback::client(self.server);
+            let client = match &self.authority {
+                Some(authority) => tls::client(self.server, authority)?,
+                None => loopback::client(self.server),
+            };
             let key: KeyArn = self.key.parse()?;
             let contender = match &self.public_key {
                 Some(hexadecimal) => {
@@ -72,6 +82,9 @@ impl FirstSignature {
         command.args(["--key", &self.key, "--digest", &self.digest.to_string()]);
         if let Some(public_key) = &self.public_key {
             command.args(["--public-key", public_key]);
+        }
+        if let Some(authority) = &self.authority {
+            command.args(["--authority", authority]);
         }
         let started = Instant::now();
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;

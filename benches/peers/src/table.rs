@@ -29,12 +29,20 @@ impl Row {
         Self { sdk: Some(samples), ..self }
     }
 
-    fn ratio(&self) -> Option<f64> {
-        Some(self.ours.as_ref()?.median() / self.peer.as_ref()?.median())
+    /// Of alloy-signer-aws, kms-signer and the bare SDK.
+    pub(crate) fn medians(&self) -> [Option<f64>; 3] {
+        [&self.peer, &self.ours, &self.sdk].map(|samples| Some(samples.as_ref()?.median()))
+    }
+
+    /// Ours to the peer's, and to the bare SDK's.
+    fn ratios(&self) -> [Option<f64>; 2] {
+        let [peer, ours, sdk] = self.medians();
+        [peer, sdk].map(|other| Some(ours? / other?))
     }
 }
 
 /// Values of one quantity in one unit, sorted.
+#[derive(Clone)]
 pub(crate) struct Samples(Vec<f64>);
 
 impl Samples {
@@ -43,23 +51,23 @@ impl Samples {
         Self(vec![value as f64])
     }
 
-    /// Microseconds of each signature.
-    pub(crate) fn micros_each(spent: &[Spent], quantity: fn(&Spent) -> Duration, signatures: usize) -> Self {
-        Self::sorted(spent.iter().map(|spent| quantity(spent).as_secs_f64() * 1e6 / signatures as f64))
-    }
-
-    pub(crate) fn millis(spent: &[Spent], quantity: fn(&Spent) -> Duration) -> Self {
-        Self::sorted(spent.iter().map(|spent| quantity(spent).as_secs_f64() * 1e3))
-    }
-
-    fn sorted(values: impl Iterator<Item = f64>) -> Self {
-        let mut values: Vec<_> = values.collect();
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let mut values: Vec<_> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
         Self(values)
     }
 
+    /// Microseconds of each signature.
+    pub(crate) fn micros_each(spent: &[Spent], quantity: fn(&Spent) -> Duration, signatures: usize) -> Self {
+        Self::of(spent.iter().map(|spent| quantity(spent).as_secs_f64() * 1e6 / signatures as f64))
+    }
+
+    pub(crate) fn millis(spent: &[Spent], quantity: fn(&Spent) -> Duration) -> Self {
+        Self::of(spent.iter().map(|spent| quantity(spent).as_secs_f64() * 1e3))
+    }
+
     /// The middle value, or the mean of the two in the middle.
-    fn median(&self) -> f64 {
+    pub(crate) fn median(&self) -> f64 {
         let middle = |index: usize| self.0.get(index).copied().unwrap_or(f64::NAN);
         let half = self.0.len() / 2;
         if self.0.len().is_multiple_of(2) {
@@ -74,7 +82,8 @@ impl Samples {
 impl fmt::Display for Samples {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0.as_slice() {
-            [value] => write!(f, "{value}"),
+            [value] if value.fract() == 0.0 => write!(f, "{value}"),
+            [value] => write!(f, "{}", short(*value)),
             [least, .., greatest] => write!(f, "{} ({}–{})", short(self.median()), short(*least), short(*greatest)),
             [] => Ok(()),
         }
@@ -91,7 +100,7 @@ fn short(value: f64) -> String {
 }
 
 pub(crate) fn print(rows: &[Row]) {
-    let header = ["median (min–max)", "alloy-signer-aws", "kms-signer", "kms-signer / alloy-signer-aws", "bare SDK"];
+    let header = ["median (min–max)", "alloy-signer-aws", "kms-signer", "bare SDK", "/ alloy-signer-aws", "/ bare SDK"];
     print_lines(&header, &rows.iter().map(cells).collect::<Vec<_>>());
 }
 
@@ -110,8 +119,8 @@ pub(crate) fn print_lines<const N: usize>(header: &[&str; N], lines: &[[String; 
     }
 }
 
-fn cells(row: &Row) -> [String; 5] {
+fn cells(row: &Row) -> [String; 6] {
     let text = |samples: &Option<Samples>| samples.as_ref().map(ToString::to_string).unwrap_or_default();
-    let ratio = row.ratio().map(|ratio| format!("{ratio:.2}")).unwrap_or_default();
-    [row.name.clone(), text(&row.peer), text(&row.ours), ratio, text(&row.sdk)]
+    let [to_peer, to_sdk] = row.ratios().map(|ratio| ratio.map(|ratio| format!("{ratio:.2}")).unwrap_or_default());
+    [row.name.clone(), text(&row.peer), text(&row.ours), text(&row.sdk), to_peer, to_sdk]
 }

@@ -41,8 +41,8 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 /// # Tables
 ///
 /// A key that has verified 32 signatures, all its clones together, gets a table of its multiples, with which the next ones take a fourth of the
-/// time. Whoever comes then makes it, in 1 to 3 ms; nobody waits for it. The first 16 keys of a process get 328 KB each, those after
-/// them 110 KB, and beyond 256 keys there are no more: never more than 32 MB. A table goes with the last clone of its key.
+/// time. Whoever comes then makes it, in about 1 ms; the first one of a process also the generator's, in 3 ms. Nobody waits for it. A
+/// table has 110 KB and goes with the last clone of its key; at most 256 keys have one at a time, so all together take 29 MB.
 #[derive(Clone)]
 pub struct PublicKey {
     point: k256::PublicKey,

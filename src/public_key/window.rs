@@ -12,6 +12,8 @@ use super::jacobian::{Affine, Jacobian};
 
 /// Of a scalar, with the highest bit for the sign of the topmost digit.
 const BITS: usize = 256;
+/// So many points are brought into affine coordinates at a time.
+const BATCH: usize = 128;
 
 /// The multiples d·2^(w·i)·P of a point P, for windows of w bits: i counts the windows, d goes from 1 to 2^(w−1).
 pub(super) struct Table {
@@ -37,8 +39,8 @@ impl Table {
             multiples.push(multiple);
             base = multiple.double();
         }
-        let affine: Vec<AffinePoint> = ProjectivePoint::batch_normalize(multiples.as_slice());
-        let entries = affine.iter().map(coordinates).collect::<Option<_>>()?;
+        let entries =
+            multiples.chunks(BATCH).flat_map(normalize).map(|point| coordinates(&point)).collect::<Option<_>>()?;
         Some(Self { window, entries })
     }
 
@@ -65,6 +67,15 @@ impl Table {
         }
         Some(sum)
     }
+}
+
+/// With one inversion for all of them.
+fn normalize(points: &[ProjectivePoint]) -> impl Iterator<Item = AffinePoint> {
+    let mut batch = [ProjectivePoint::GENERATOR; BATCH];
+    for (place, point) in batch.iter_mut().zip(points) {
+        *place = *point;
+    }
+    ProjectivePoint::batch_normalize(&batch).into_iter().take(points.len())
 }
 
 fn coordinates(point: &AffinePoint) -> Option<Affine> {

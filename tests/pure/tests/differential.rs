@@ -26,7 +26,7 @@ fn agrees_with_k256() {
     for _ in 0..rounds() / PER_KEY {
         let secret = SigningKey::from_bytes(&random.next().0.into()).unwrap();
         let verifier = *secret.verifying_key();
-        let key = warm::warmed(&PublicKey::from_sec1(&verifier.to_encoded_point(true).as_bytes()).unwrap());
+        let key = warm::warmed(&PublicKey::from_sec1(verifier.to_encoded_point(true).as_bytes()).unwrap());
         for round in 0..PER_KEY {
             let digest = random.next();
             let (low, _) = secret.sign_prehash_recoverable(&digest.0).unwrap();

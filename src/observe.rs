@@ -9,7 +9,10 @@ mod metrics;
 mod tracing;
 
 use core::{fmt, time::Duration};
-use std::time::SystemTime;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::SystemTime,
+};
 
 #[cfg(feature = "guard")]
 pub use self::guard::{GuardEvent, Stage};
@@ -46,6 +49,11 @@ impl<F: Fn(&Event<'_>) + Send + Sync + 'static> Observer for F {
     fn observe(&self, event: &Event<'_>) {
         self(event);
     }
+}
+
+/// Tells an observer. What is observed is not lost because somebody cannot count it.
+pub(crate) fn tell(observer: &dyn Observer, event: &Event<'_>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| observer.observe(event)));
 }
 
 /// What an [`Observer`] is told.

@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_consensus::Transaction;
+use alloy_eips::eip4844::DATA_GAS_PER_BLOB;
+use alloy_primitives::{Address, B256, ChainId, U256};
 use async_trait::async_trait;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
@@ -73,6 +75,22 @@ impl<'a> Record<'a> {
 }
 
 impl Spending {
+    /// Value, and every fee at its highest.
+    pub(super) fn of(
+        transaction: &(dyn Transaction + 'static),
+        sender: Address,
+        chain_id: ChainId,
+        at: SystemTime,
+    ) -> Self {
+        let product = |gas: u64, price: u128| U256::from(gas) * U256::from(price);
+        let fee = product(transaction.gas_limit(), transaction.max_fee_per_gas());
+        let blobs = transaction.blob_versioned_hashes().map_or(0, |hashes| hashes.len() as u64);
+        let blob_gas = blobs.saturating_mul(DATA_GAS_PER_BLOB);
+        let blob_fee = product(blob_gas, transaction.max_fee_per_blob_gas().unwrap_or_default());
+        let wei = transaction.value().saturating_add(fee).saturating_add(blob_fee);
+        Self { at, chain_id, sender, nonce: transaction.nonce(), to: transaction.kind().to().copied(), wei }
+    }
+
     /// When it was decided.
     pub fn at(&self) -> SystemTime {
         self.at
@@ -107,7 +125,7 @@ impl Spending {
 impl Serialize for Record<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let GuardEvent { stage, id, caller, signer, key, rule, reason, digest, request_id, .. } = &self.event;
-        let mut line = serializer.serialize_struct("Record", 12)?;
+        let mut line = serializer.serialize_struct("Record", 11)?;
         line.serialize_field("time", &humantime::format_rfc3339_millis(self.at).to_string())?;
         line.serialize_field("stage", stage.as_label())?;
         line.serialize_field("id", &format!("{id:016x}"))?;
@@ -120,7 +138,7 @@ impl Serialize for Record<'_> {
             Stage::Denied => line.serialize_field("reason", reason)?,
             Stage::Allowed => line.serialize_field("spending", &self.spending)?,
             Stage::Signed => line.serialize_field("request_id", request_id)?,
-            Stage::Failed => {
+            Stage::Failed | Stage::Unrecorded => {
                 line.serialize_field("reason", reason)?;
                 line.serialize_field("request_id", request_id)?;
             }

@@ -35,6 +35,8 @@ pub enum Stage {
     Signed,
     /// It was allowed, and could not be signed or recorded, or its caller no longer waited for it. Nobody was given a signature.
     Failed,
+    /// A recorder could not keep the record of a decision or a signature. What follows from that is told after it.
+    Unrecorded,
 }
 
 impl<'a> GuardEvent<'a> {
@@ -95,13 +97,14 @@ impl<'a> GuardEvent<'a> {
 }
 
 impl Stage {
-    /// The stage in one word, fit for a label: `denied`, `allowed`, `signed` or `failed`.
+    /// The stage in one word, fit for a label: `denied`, `allowed`, `signed`, `failed` or `unrecorded`.
     pub fn as_label(&self) -> &'static str {
         match self {
             Self::Denied => "denied",
             Self::Allowed => "allowed",
             Self::Signed => "signed",
             Self::Failed => "failed",
+            Self::Unrecorded => "unrecorded",
         }
     }
 }

@@ -84,7 +84,7 @@ fn log_guard(event: &super::GuardEvent<'_>) {
     }
     match event.stage {
         super::Stage::Allowed | super::Stage::Signed => event!(debug),
-        super::Stage::Denied | super::Stage::Failed => event!(warn),
+        super::Stage::Denied | super::Stage::Failed | super::Stage::Unrecorded => event!(warn),
     }
 }
 

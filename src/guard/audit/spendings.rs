@@ -21,7 +21,8 @@ use crate::{
     observe::Stage,
 };
 
-/// What was allowed since a point in time and may have been spent, in the order of the file: from this, limits are rebuilt when a program starts.
+/// What was allowed since a point in time and may have been spent, from the oldest on: from this, limits are
+/// [rebuilt](crate::guard::Guard::restore) when a program starts.
 ///
 /// A decision counts unless a `failed` line follows it. One without an outcome counts, too: the process ended before it was written, and the
 /// signature may be in somebody's hands. With a `caller`, only his are counted. A file that does not exist is empty. Where files were rotated,
@@ -79,7 +80,7 @@ impl Found {
 
     fn in_order(mut self) -> Vec<Spending> {
         self.spent.extend(self.open.into_values());
-        self.spent.sort_unstable_by_key(|(number, _)| *number);
+        self.spent.sort_unstable_by_key(|(number, spending)| (spending.at, *number));
         self.spent.into_iter().map(|(_, spending)| spending).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! The audit file as a program's operator and an auditor see it.
 
 mod auditor;
+mod killed;
 mod trail;
 
 use std::{

@@ -11,6 +11,7 @@ mod examples;
 mod fake_keys;
 mod faults;
 mod features;
+mod guard;
 mod iam;
 mod keys;
 mod layering;

@@ -12,6 +12,7 @@ mod examples;
 mod fake_keys;
 mod faults;
 mod features;
+mod guard;
 mod iam;
 mod keys;
 mod layering;

@@ -100,6 +100,7 @@ mod writer;
 
 use core::fmt;
 use std::{
+    error::Error as StdError,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -201,8 +202,12 @@ impl Recorder for AuditLog {
     /// Returns when the record's line is in the file, and fsynced unless that was switched off.
     ///
     /// If it is dropped before it returns, the line may be written or not.
-    async fn record(&self, record: &Record<'_>) -> Result<()> {
-        self.writer.write(writer::body(record)?).await
+    ///
+    /// # Errors
+    ///
+    /// This crate's own, of the kind [`ErrorKind::Unrecorded`](crate::ErrorKind::Unrecorded).
+    async fn record(&self, record: &Record<'_>) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        Ok(self.writer.write(writer::body(record)?).await?)
     }
 }
 

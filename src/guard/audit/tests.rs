@@ -92,7 +92,7 @@ fn written(folder: &Folder, records: u64) -> String {
 }
 
 fn keep(log: &AuditLog, record: &Record<'_>) -> Result<()> {
-    block_on(log.record(record))
+    block_on(log.record(record)).map_err(|error| *error.downcast().unwrap())
 }
 
 fn verified(path: &Path) -> Result<Verified> {

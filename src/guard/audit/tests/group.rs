@@ -48,9 +48,9 @@ fn each_record_of_a_group_that_failed_learns_why() {
         disk.with(|disk| disk.room = Some(disk.bytes.len() + 700));
         release.send(()).unwrap();
         for result in all.await {
-            let error = result.unwrap_err();
+            let error: Box<Error> = result.unwrap_err().downcast().unwrap();
             assert_says(&error, "cannot be written to");
-            assert!(std::error::Error::source(&error).is_some());
+            assert!(std::error::Error::source(&*error).is_some());
         }
     });
     first.join().unwrap().unwrap();

@@ -3,6 +3,7 @@
 //! A call is a loop over attempts (`call`); an attempt is one attempt of the SDK, whose own retries are off for our calls. The
 //! whole loop lies within the operation timeout.
 
+mod answered;
 mod attempt;
 mod call;
 mod classify;
@@ -14,6 +15,8 @@ pub(crate) mod heard;
 mod limit;
 #[cfg(feature = "keys")]
 mod manage;
+#[cfg(any(feature = "tezos", feature = "solana", feature = "stellar"))]
+mod message;
 mod regions;
 mod settings;
 #[cfg(feature = "connect")]
@@ -33,8 +36,11 @@ use aws_sdk_kms::{
 };
 use futures_util::future::{Either, select};
 
+pub(crate) use self::answered::{answered_key, key_changed};
 #[cfg(feature = "connect")]
 pub use self::connect::{AssumeRole, KmsClientBuilder};
+#[cfg(any(feature = "tezos", feature = "solana", feature = "stellar"))]
+pub(crate) use self::message::SignRequest;
 use self::{
     attempt::Timer,
     call::{Call, Effect, Exchange, Run, Sending},

@@ -116,6 +116,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod asn1;
+#[cfg(any(feature = "tezos", feature = "solana", feature = "stellar"))]
+mod chains;
 #[cfg(feature = "aws")]
 mod client;
 mod error;
@@ -149,6 +151,12 @@ pub use {
     client::{AssumeRole, KmsClientBuilder},
 };
 
+#[cfg(any(feature = "solana", feature = "stellar"))]
+pub use crate::chains::ed25519;
+#[cfg(feature = "solana")]
+pub use crate::chains::solana;
+#[cfg(feature = "stellar")]
+pub use crate::chains::stellar;
 #[cfg(feature = "metrics")]
 pub use crate::observe::MetricsObserver;
 #[cfg(feature = "tracing")]

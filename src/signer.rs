@@ -16,7 +16,7 @@ use futures_util::{Stream, StreamExt, future::join_all, stream};
 use self::connect::FoundKey;
 pub use self::connect::KmsSignerBuilder;
 use crate::{
-    client::{KmsClient, Where},
+    client::{KmsClient, Where, answered_key, key_changed},
     error::{Error, ErrorKind, Operation, Result, one_line},
     key_ref::KeyRef,
     public_key::PublicKey,
@@ -244,20 +244,6 @@ impl Shared {
         }
         Ok(signature)
     }
-}
-
-/// The key that KMS says it used.
-fn answered_key(key_id: Option<&str>, operation: Operation) -> Result<KeyRef> {
-    let invalid = |message| Error::new(ErrorKind::InvalidResponse, operation, message);
-    let text = key_id.ok_or_else(|| invalid("the answer has no KeyId"))?;
-    match text.parse() {
-        Ok(key @ (KeyRef::Arn(_) | KeyRef::Id(_))) => Ok(key),
-        _ => Err(invalid("the answer's KeyId is neither a key ARN nor a key id")),
-    }
-}
-
-fn key_changed(expected: &KeyRef, answered: &KeyRef, operation: Operation) -> Error {
-    Error::new(ErrorKind::KeyChanged, operation, format!("the key {answered} answered, not {expected}"))
 }
 
 #[async_trait]

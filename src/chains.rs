@@ -1,0 +1,9 @@
+//! Front ends for other chains than Ethereum, over the same client.
+
+#[cfg(any(feature = "solana", feature = "stellar"))]
+pub mod ed25519;
+mod kms_key;
+#[cfg(feature = "solana")]
+pub mod solana;
+#[cfg(feature = "stellar")]
+pub mod stellar;

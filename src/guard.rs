@@ -53,6 +53,7 @@ mod guarded;
 mod record;
 mod rules;
 mod spent;
+mod time;
 
 pub use self::{
     asked::Asked,

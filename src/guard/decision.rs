@@ -3,7 +3,7 @@
 use core::fmt;
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Duration, SystemTime},
 };
 
 use alloy_primitives::Address;
@@ -122,6 +122,11 @@ impl Guard {
         for spending in spendings {
             spent.restore(spending);
         }
+    }
+
+    /// How far back the limits look.
+    pub(super) fn longest_window(&self) -> Duration {
+        self.rules().limits.iter().map(|limit| limit.window).max().unwrap_or_default()
     }
 
     fn spent(&self) -> MutexGuard<'_, Spent> {

@@ -12,7 +12,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use super::{
     earlier::Earlier,
-    storage::{LogFile, sync_folder_of},
+    storage::{Beginning, LogFile, sync_folder_of},
     tail::{Failure, Tail},
     walk::{Origin, walk},
     writer,
@@ -35,12 +35,13 @@ pub(super) fn open(path: &Path, fsync: bool) -> Result<(Tail, Earlier)> {
             .with_remedy("an audit file is a regular file: give the path of one, or of one to be created"));
     }
     lock(&file, &path)?;
-    let found = walk(BufReader::with_capacity(READ_BUFFER, &file), Origin(Some(&path)), |_, _| Ok(()))?;
+    let storage = Arc::new(LogFile::new(file, PathBuf::clone(&path), opened));
+    let reader = BufReader::with_capacity(READ_BUFFER, Beginning::new(&*storage, u64::MAX));
+    let found = walk(reader, Origin(Some(&path)), |_, _| Ok(()))?;
     if fsync {
         sync_folder_of(&path)
             .map_err(|error| refused(&path, "is in a folder that cannot be brought to the disk", error))?;
     }
-    let storage = Arc::new(LogFile::new(file, PathBuf::clone(&path), opened));
     let earlier = Earlier::new(Arc::clone(&storage) as _, PathBuf::clone(&path), found.chain);
     let mut tail = Tail::new(storage, path, fsync, &found);
     let body = writer::body(&Opened { cut_off: found.partial })?;

@@ -29,7 +29,9 @@ use crate::{
 /// process ended before it was written, and the signature may be in somebody's hands. With a `caller`, only theirs are counted. A file that
 /// does not exist is empty. Where files were rotated, read each that reaches back to `since`.
 ///
-/// What is in the file that this process has open, [`AuditLog::restore`](super::AuditLog::restore) reads. The chain is verified on the way. It reads the whole file: in an asynchronous program call it from `spawn_blocking`.
+/// What is in the file that this process has open, [`AuditLog::restore`](super::AuditLog::restore) reads.
+///
+/// The chain is verified on the way. It reads the whole file: in an asynchronous program call it from `spawn_blocking`.
 ///
 /// # Errors
 ///

@@ -84,6 +84,13 @@ impl Storage for LogFile {
     }
 }
 
+/// A process that is being started has a copy of every handle for a moment, and would keep the lock as long.
+impl Drop for LogFile {
+    fn drop(&mut self) {
+        let _ = self.file.unlock();
+    }
+}
+
 /// Reads the beginning of a file through the handle that has its lock: on Windows no other can.
 pub(super) struct Beginning<'a> {
     storage: &'a dyn Storage,

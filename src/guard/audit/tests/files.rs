@@ -1,7 +1,7 @@
 //! Opening, and what may be in the place of the file.
 
 use super::*;
-use crate::error::ErrorKind;
+use crate::{error::ErrorKind, guard::audit::storage::LogFile};
 
 #[track_caller]
 fn assert_refused(path: &Path, what: &str) {
@@ -152,6 +152,19 @@ fn one_log_at_a_time() {
     keep(&clone, &record(Stage::Denied, 1)).unwrap();
     drop(clone);
     assert_eq!(AuditLog::open(folder.file()).unwrap().lines(), 3);
+}
+
+/// As a process has that is being started, until it runs its own program.
+#[test]
+fn a_copy_of_the_handle_does_not_keep_the_lock() {
+    let folder = Folder::new();
+    let file = File::create(folder.file()).unwrap();
+    file.lock().unwrap();
+    let copy = file.try_clone().unwrap();
+    let opened = file.metadata().unwrap();
+    drop(LogFile::new(file, folder.file(), opened));
+    drop(AuditLog::open(folder.file()).unwrap());
+    drop(copy);
 }
 
 #[test]

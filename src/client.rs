@@ -9,6 +9,8 @@ mod classify;
 #[cfg(feature = "connect")]
 mod connect;
 mod gate;
+#[cfg(feature = "guard")]
+pub(crate) mod heard;
 mod limit;
 #[cfg(feature = "keys")]
 mod manage;

@@ -32,6 +32,7 @@ struct Inner {
     request_id: Option<String>,
     attempts: u32,
     remedy: Option<&'static str>,
+    rule: Option<String>,
     retryable: bool,
     may_have_signed: bool,
     source: Option<Source>,
@@ -48,6 +49,7 @@ impl Error {
             request_id: None,
             attempts: 1,
             remedy: None,
+            rule: None,
             retryable: kind.is_transient(),
             may_have_signed: false,
             source: None,
@@ -77,6 +79,11 @@ impl Error {
     /// The id AWS gave the request. CloudTrail records the same id.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
+    }
+
+    /// The name of the rule or limit by which a guard denied a request, where one came close enough to be named.
+    pub fn rule(&self) -> Option<&str> {
+        self.0.rule.as_deref()
     }
 
     /// Whether the same call may succeed later with nothing changed.
@@ -152,6 +159,12 @@ impl Error {
         self
     }
 
+    #[cfg(feature = "guard")]
+    pub(crate) fn with_rule(mut self, rule: impl Into<String>) -> Self {
+        self.0.rule = Some(rule.into());
+        self
+    }
+
     /// Something more that the reader should know.
     #[cfg(feature = "keys")]
     pub(crate) fn with_note(mut self, note: &str) -> Self {
@@ -220,6 +233,7 @@ impl fmt::Debug for Error {
             .field("code", &inner.code)
             .field("request_id", &inner.request_id)
             .field("attempts", &inner.attempts)
+            .field("rule", &inner.rule)
             .field("is_retryable", &inner.retryable)
             .field("may_have_signed", &inner.may_have_signed)
             .field("source", &inner.source.as_ref().map(ToString::to_string))

@@ -95,6 +95,7 @@
 //! | `network` | yes | [`TxSigner`], conversion into `EthereumWallet`, EIP-7702 authorisations |
 //! | `eip712` | no | typed data, under the same name as alloy's feature |
 //! | `keys` | no | [`keys`]: create, ensure, list, import, replicate, grant and retire keys, load many signers; [`iam`]: least-privilege policies |
+//! | `guard` | no | [`guard`]: rules for what may be signed, spending limits, an audit trail, around any alloy signer; implies `eip712` and `network` |
 //! | `tracing` | no | [`TracingObserver`]: KMS calls as events of `tracing` |
 //! | `metrics` | no | [`MetricsObserver`]: KMS calls through the `metrics` facade |
 //! | `serde` | no | `Serialize` and `Deserialize` for key references, public keys and key records |
@@ -119,6 +120,8 @@ mod client;
 mod error;
 #[cfg(feature = "fake-kms")]
 pub mod fake;
+#[cfg(feature = "guard")]
+pub mod guard;
 pub mod guide;
 #[cfg(feature = "keys")]
 pub mod iam;
@@ -147,6 +150,8 @@ pub use {
 pub use crate::observe::MetricsObserver;
 #[cfg(feature = "tracing")]
 pub use crate::observe::TracingObserver;
+#[cfg(feature = "guard")]
+pub use crate::observe::{GuardEvent, Stage};
 #[cfg(feature = "aws")]
 pub use crate::{
     client::KmsClient,

@@ -1,14 +1,21 @@
 //! What a program can see of this crate at work: one event for each KMS call, one when a Region is left or returned to, one when
-//! credentials are loaded.
+//! credentials are loaded, one for each decision of a guard and for what came of it.
 
+#[cfg(feature = "guard")]
+mod guard;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(feature = "tracing")]
 mod tracing;
 
 use core::{fmt, time::Duration};
-use std::time::SystemTime;
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::SystemTime,
+};
 
+#[cfg(feature = "guard")]
+pub use self::guard::{GuardEvent, Stage};
 #[cfg(feature = "metrics")]
 pub use self::metrics::MetricsObserver;
 #[cfg(feature = "tracing")]
@@ -44,6 +51,11 @@ impl<F: Fn(&Event<'_>) + Send + Sync + 'static> Observer for F {
     }
 }
 
+/// Tells an observer. What is observed is not lost because somebody cannot count it.
+pub(crate) fn tell(observer: &dyn Observer, event: &Event<'_>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| observer.observe(event)));
+}
+
 /// What an [`Observer`] is told.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -55,6 +67,9 @@ pub enum Event<'a> {
     /// Credentials were loaded, or loaded again before they expired. Told by clients that were built here
     /// (`KmsClient::builder`), with an observer given to the builder.
     Credentials(CredentialsEvent),
+    /// A guard has decided, or what it allowed was signed or failed. Told by `guard::Guarded`.
+    #[cfg(feature = "guard")]
+    Guard(GuardEvent<'a>),
 }
 
 /// A call of KMS, with all its attempts.

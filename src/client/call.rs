@@ -10,7 +10,6 @@ use core::{
 };
 use std::{
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -36,11 +35,13 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Operation, Result},
     key_ref::KeyRef,
-    observe::{CallEvent, Event, Outcome, RegionEvent},
+    observe::{self, CallEvent, Event, Outcome, RegionEvent},
 };
 
 pub(super) type Sending<O, E> = Pin<Box<dyn Future<Output = SdkResult<O, E>> + Send>>;
 
+#[cfg(feature = "guard")]
+use super::heard;
 #[cfg(feature = "keys")]
 const MAY_HAVE_CREATED: &str =
     "it may have been created nevertheless: look for it with `list` before you create another";
@@ -407,8 +408,7 @@ impl<'a> Run<'a> {
 
     fn tell(&self, event: &Event<'_>) {
         if let Some(observer) = &self.shared.observer {
-            // A signature that was made is not lost because somebody cannot count it.
-            let _ = catch_unwind(AssertUnwindSafe(|| observer.observe(event)));
+            observe::tell(&**observer, event);
         }
     }
 
@@ -420,11 +420,15 @@ impl<'a> Run<'a> {
 /// Tells the observer how the call ended, and that it did where its caller dropped it.
 impl Drop for Run<'_> {
     fn drop(&mut self) {
-        if self.shared.observer.is_none() {
+        #[cfg(feature = "guard")]
+        let is_awaited = heard::is_listening();
+        #[cfg(not(feature = "guard"))]
+        let is_awaited = false;
+        if self.shared.observer.is_none() && !is_awaited {
             return;
         }
         let tally = mem::take(&mut *self.tally());
-        self.tell(&Event::Call(CallEvent {
+        let event = CallEvent {
             operation: self.call.operation,
             key: self.call.key.map(AsRef::as_ref),
             region: self.shared.regions.at(tally.place).name(),
@@ -434,6 +438,9 @@ impl Drop for Run<'_> {
             latency: self.started.elapsed(),
             outcome: tally.outcome.unwrap_or(Outcome::Cancelled),
             request_id: tally.request_id.as_deref(),
-        }));
+        };
+        #[cfg(feature = "guard")]
+        heard::tell(&event);
+        self.tell(&Event::Call(event));
     }
 }

@@ -112,6 +112,8 @@ pub enum ErrorKind {
     Transport,
     /// KMS answered that it cannot serve the request now. Try again.
     Unavailable,
+    /// A recorder could not write its record, so nothing was signed, or the signature was dropped. Make room, or mend the file.
+    Unrecorded,
     /// None of the above; the text says what AWS answered.
     Other,
 }
@@ -134,6 +136,14 @@ pub enum Operation {
     ReadSecret,
     /// Reading a principal or building a policy.
     BuildPolicy,
+    /// Reading a guard's rules.
+    ReadRules,
+    /// Judging what is to be signed.
+    Judge,
+    /// Recording a decision or a signature.
+    Record,
+    /// Reading or verifying an audit file.
+    ReadAudit,
     /// The KMS API's `CancelKeyDeletion`.
     CancelKeyDeletion,
     /// The KMS API's `CreateAlias`.
@@ -206,6 +216,7 @@ impl ErrorKind {
             Self::Timeout => "Timeout",
             Self::Transport => "Transport",
             Self::Unavailable => "Unavailable",
+            Self::Unrecorded => "Unrecorded",
             Self::Other => "Other",
         }
     }
@@ -237,6 +248,9 @@ impl ErrorKind {
             Self::Timeout => "try again; if it persists, check the network path to KMS or raise the operation timeout",
             Self::Transport => "try again; if it persists, check the network path, the endpoint and the proxy settings",
             Self::Unavailable => "try again; if it persists, see the AWS Health Dashboard for KMS in this Region",
+            Self::Unrecorded => {
+                "nothing is signed that is not recorded: make room on the disk, or give this process the right to write the file"
+            }
             Self::Config
             | Self::GuardDenied
             | Self::InvalidPublicKey
@@ -269,6 +283,7 @@ impl fmt::Display for ErrorKind {
             Self::Timeout => "timeout",
             Self::Transport => "transport",
             Self::Unavailable => "unavailable",
+            Self::Unrecorded => "unrecorded",
             Self::Other => "other",
         })
     }
@@ -284,6 +299,10 @@ impl fmt::Display for Operation {
             Self::Drain => "draining the client",
             Self::ReadSecret => "reading the private key",
             Self::BuildPolicy => "building the policy",
+            Self::ReadRules => "reading the rules",
+            Self::Judge => "judging what is to be signed",
+            Self::Record => "recording",
+            Self::ReadAudit => "reading the audit file",
             Self::CancelKeyDeletion => "CancelKeyDeletion",
             Self::CreateAlias => "CreateAlias",
             Self::CreateGrant => "CreateGrant",

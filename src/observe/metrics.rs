@@ -14,6 +14,7 @@ use super::{CallEvent, Event, Observer, RegionEvent};
 /// | `kms_signer_call_seconds` | histogram | `operation`, `region`: what the caller waited |
 /// | `kms_signer_queue_wait_seconds` | histogram | `operation`, `region`: what of that was this client's own queue |
 /// | `kms_signer_credentials_total` | counter | `outcome`: times credentials were loaded |
+/// | `kms_signer_guard_total` | counter | `asked`: `transaction` and so on, `stage`: `denied`, `allowed`, `signed`, `failed` or `unrecorded` |
 /// | `kms_signer_region_up` | gauge | `region`: 0 while it is left for having failed, 1 once it answers again |
 ///
 /// No label holds a key, so that many keys make no more series.
@@ -27,6 +28,11 @@ impl Observer for MetricsObserver {
             Event::Region(RegionEvent { region, left_for }) => {
                 let up = if left_for.is_none() { 1.0 } else { 0.0 };
                 gauge!("kms_signer_region_up", "region" => label(*region)).set(up);
+            }
+            #[cfg(feature = "guard")]
+            Event::Guard(event) => {
+                counter!("kms_signer_guard_total", "asked" => event.asked, "stage" => event.stage.as_label())
+                    .increment(1);
             }
             Event::Credentials(event) => {
                 counter!("kms_signer_credentials_total", "outcome" => event.outcome.as_label()).increment(1);

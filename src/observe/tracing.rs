@@ -5,7 +5,7 @@ use tracing::{debug, info, warn};
 use super::{CallEvent, CredentialsEvent, Event, Observer, Outcome, RegionEvent};
 
 /// Logs KMS calls and the loading of credentials as [`tracing`] events of the target `kms_signer`: successes at `DEBUG`, failures
-/// and a Region that is left at `WARN`, its return at `INFO`.
+/// and a Region that is left at `WARN`, its return at `INFO`. A guard's denials and failures are `WARN`, the rest of it `DEBUG`.
 ///
 /// Times are in milliseconds. No credential, digest or signature is in them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,6 +22,8 @@ impl Observer for TracingObserver {
                 info!(target: "kms_signer", region, "Region answers again");
             }
             Event::Credentials(event) => log_credentials(event),
+            #[cfg(feature = "guard")]
+            Event::Guard(event) => log_guard(event),
         }
     }
 }
@@ -57,6 +59,32 @@ fn log_credentials(event: &CredentialsEvent) {
     match outcome {
         Outcome::Failure(_) => warn!(target: "kms_signer", latency_ms, %outcome, "credentials"),
         _ => debug!(target: "kms_signer", latency_ms, expires_in_s, %outcome, "credentials"),
+    }
+}
+
+#[cfg(feature = "guard")]
+fn log_guard(event: &super::GuardEvent<'_>) {
+    macro_rules! event {
+        ($level:ident) => {
+            $level!(
+                target: "kms_signer",
+                stage = %event.stage,
+                id = format_args!("{:016x}", event.id),
+                caller = event.caller,
+                signer = %event.signer,
+                key = event.key,
+                asked = event.asked,
+                rule = event.rule,
+                reason = event.reason,
+                request_id = event.request_id,
+                latency_ms = millis(event.latency),
+                "guard"
+            )
+        };
+    }
+    match event.stage {
+        super::Stage::Allowed | super::Stage::Signed => event!(debug),
+        super::Stage::Denied | super::Stage::Failed | super::Stage::Unrecorded => event!(warn),
     }
 }
 

@@ -1,7 +1,6 @@
 //! Tells the observer whenever credentials are loaded.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Instant, SystemTime},
 };
@@ -10,7 +9,7 @@ use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvid
 use core::fmt;
 
 use super::super::classify;
-use crate::observe::{CredentialsEvent, Event, Observer, Outcome};
+use crate::observe::{self, CredentialsEvent, Event, Observer, Outcome};
 
 /// A source of credentials with an observer.
 pub(super) struct Watched {
@@ -48,7 +47,7 @@ impl Drop for Report<'_> {
         let (latency, expires, outcome) = (self.started.elapsed(), self.expires, self.outcome);
         let event = Event::Credentials(CredentialsEvent { latency, expires, outcome });
         // A signature is not held up because somebody cannot count.
-        let _ = catch_unwind(AssertUnwindSafe(|| self.observer.observe(&event)));
+        observe::tell(self.observer, &event);
     }
 }
 

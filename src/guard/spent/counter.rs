@@ -1,0 +1,222 @@
+//! One limit, and what counts against it.
+
+use std::collections::{HashMap, VecDeque};
+
+use alloy_primitives::{Address, ChainId, U256};
+
+use super::{
+    LimitRule, Spending, show_wei,
+    window::{SLICES, Window, has_left},
+};
+
+/// So many transactions are known again when they are replaced. Of older ones a replacement counts once more, which errs on the safe
+/// side.
+const MAX_SLOTS: usize = 16_384;
+
+/// So many recipients can have something in their windows at once.
+const MAX_RECIPIENTS: usize = 10_000;
+
+#[derive(Debug)]
+pub(super) struct Counter {
+    limit: LimitRule,
+    slice_millis: u64,
+    now: u64,
+    windows: HashMap<Scope, Window>,
+    slots: HashMap<Key, Slot>,
+    /// The keys of `slots`, the oldest first.
+    order: VecDeque<Key>,
+}
+
+/// Whose spending is added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Scope {
+    All,
+    Recipient(Option<Address>),
+}
+
+/// Transactions of which one can be mined at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    scope: Scope,
+    chain_id: ChainId,
+    sender: Address,
+    nonce: u64,
+}
+
+/// What such transactions count: the highest of what was signed and what is under way, from the latest of them on.
+#[derive(Debug, Default)]
+struct Slot {
+    counted: Option<Amount>,
+    signed: Option<Amount>,
+    held: Vec<(u64, Amount)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Amount {
+    slice: u64,
+    wei: U256,
+}
+
+impl Counter {
+    pub(super) fn new(limit: LimitRule) -> Self {
+        let slice = limit.window.as_millis().div_ceil(u128::from(SLICES));
+        Self {
+            slice_millis: u64::try_from(slice).unwrap_or(u64::MAX).max(1),
+            limit,
+            now: 0,
+            windows: HashMap::new(),
+            slots: HashMap::new(),
+            order: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.limit.name
+    }
+
+    pub(super) fn advance(&mut self, now_millis: u64) {
+        self.now = self.slice_of(now_millis);
+    }
+
+    /// Whether there is room for what a transaction may spend; why not.
+    pub(super) fn check(&mut self, spending: &Spending) -> Result<(), String> {
+        for (scope, most) in self.scopes(spending) {
+            let taken = self.window(scope)?.sum();
+            let own = self.counted(&Key::of(scope, spending));
+            let with_it = taken.saturating_sub(own).saturating_add(own.max(spending.wei));
+            if with_it > most {
+                let whose = match scope {
+                    Scope::All => "total".to_owned(),
+                    Scope::Recipient(Some(to)) => format!("per_recipient for {to}"),
+                    Scope::Recipient(None) => "per_recipient for contract creation".to_owned(),
+                };
+                return Err(format!(
+                    "{} of {} ({whose}) are spent within {}, and this may take {}",
+                    show_wei(taken),
+                    show_wei(most),
+                    humantime::format_duration(self.limit.window),
+                    show_wei(spending.wei),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn hold(&mut self, number: u64, spending: &Spending) {
+        let amount = Amount { slice: self.now, wei: spending.wei };
+        self.for_each_slot(spending, |slot| slot.held.push((number, amount)));
+    }
+
+    pub(super) fn settle(&mut self, number: u64, spending: &Spending) {
+        let amount = Amount { slice: self.now, wei: spending.wei };
+        self.for_each_slot(spending, |slot| {
+            slot.held.retain(|(held, _)| *held != number);
+            slot.signed = Some(amount.with(slot.signed));
+        });
+    }
+
+    pub(super) fn release(&mut self, number: u64, spending: &Spending) {
+        self.for_each_slot(spending, |slot| slot.held.retain(|(held, _)| *held != number));
+    }
+
+    pub(super) fn restore(&mut self, spending: &Spending, at_millis: u64) {
+        let amount = Amount { slice: self.slice_of(at_millis), wei: spending.wei };
+        if !has_left(amount.slice, self.now) {
+            self.for_each_slot(spending, |slot| slot.signed = Some(amount.with(slot.signed)));
+        }
+    }
+
+    fn slice_of(&self, millis: u64) -> u64 {
+        millis / self.slice_millis
+    }
+
+    /// What a transaction counts against, and how much each may be.
+    fn scopes(&self, spending: &Spending) -> impl Iterator<Item = (Scope, U256)> + use<> {
+        let counts = self.limit.chain_ids.has(&spending.chain_id);
+        let total = self.limit.total.map(|most| (Scope::All, most));
+        let recipient = self.limit.per_recipient.map(|most| (Scope::Recipient(spending.to), most));
+        [total, recipient].into_iter().flatten().filter(move |_| counts)
+    }
+
+    /// The window of a scope, as of now.
+    fn window(&mut self, scope: Scope) -> Result<&mut Window, String> {
+        if self.windows.len() > MAX_RECIPIENTS && !self.windows.contains_key(&scope) {
+            let now = self.now;
+            self.windows.retain(|_, window| {
+                window.advance(now);
+                !window.is_empty()
+            });
+            if self.windows.len() > MAX_RECIPIENTS {
+                return Err(format!("{MAX_RECIPIENTS} recipients have been paid within the window, which is the most"));
+            }
+        }
+        let window = self.windows.entry(scope).or_default();
+        window.advance(self.now);
+        Ok(window)
+    }
+
+    /// What the transaction that is replaced counts now.
+    fn counted(&self, key: &Key) -> U256 {
+        let counted = self.slots.get(key).and_then(|slot| slot.counted);
+        counted.filter(|amount| !has_left(amount.slice, self.now)).map_or(U256::ZERO, |amount| amount.wei)
+    }
+
+    /// Changes what is known of a transaction, and counts it anew.
+    fn for_each_slot(&mut self, spending: &Spending, change: impl Fn(&mut Slot)) {
+        for (scope, _) in self.scopes(spending) {
+            let key = Key::of(scope, spending);
+            let now = self.now;
+            if !self.slots.contains_key(&key) {
+                self.make_room();
+                self.order.push_back(key);
+            }
+            let slot = self.slots.entry(key).or_default();
+            change(slot);
+            let before = slot.counted.take();
+            slot.counted = slot.highest(now);
+            let after = slot.counted;
+            // A window that could not be made would have been refused before.
+            let window = self.windows.entry(scope).or_default();
+            window.advance(now);
+            if let Some(amount) = before {
+                window.remove(amount.slice, amount.wei);
+            }
+            if let Some(amount) = after {
+                window.add(amount.slice, amount.wei);
+            }
+        }
+    }
+
+    /// Forgets the oldest transactions: those that have left the window, and more if there are too many.
+    fn make_room(&mut self) {
+        while let Some(key) = self.order.front() {
+            let done = self.slots.get(key).is_none_or(|slot| slot.highest(self.now).is_none());
+            let under_way = self.slots.get(key).is_some_and(|slot| !slot.held.is_empty());
+            if !done && (under_way || self.slots.len() < MAX_SLOTS) {
+                break;
+            }
+            self.slots.remove(key);
+            self.order.pop_front();
+        }
+    }
+}
+
+impl Key {
+    fn of(scope: Scope, spending: &Spending) -> Self {
+        Self { scope, chain_id: spending.chain_id, sender: spending.sender, nonce: spending.nonce }
+    }
+}
+
+impl Slot {
+    fn highest(&self, now: u64) -> Option<Amount> {
+        let amounts = self.signed.into_iter().chain(self.held.iter().map(|(_, amount)| *amount));
+        amounts.filter(|amount| !has_left(amount.slice, now)).reduce(|one, other| one.with(Some(other)))
+    }
+}
+
+impl Amount {
+    /// The higher of two amounts, from the later of their times on.
+    fn with(self, other: Option<Self>) -> Self {
+        other.map_or(self, |other| Self { slice: self.slice.max(other.slice), wei: self.wei.max(other.wei) })
+    }
+}

@@ -17,7 +17,7 @@ use crate::{
 const LONGEST_TOKEN: usize = 1024;
 
 /// A signer whose every request is judged by its caller's rules.
-pub type Guarded = KmsSigner;
+pub(crate) type Guarded = kms_signer::guard::Guarded<KmsSigner>;
 
 /// A key, shared by the callers that may use it.
 #[derive(Debug)]

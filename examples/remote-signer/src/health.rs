@@ -65,8 +65,10 @@ impl Health {
             checks.insert("audit".to_owned(), written.map_err(|error| error.kind().to_string()));
         }
         let ready = checks.values().all(Result::is_ok);
-        let checks =
-            checks.into_iter().map(|(name, outcome)| (name, outcome.err().unwrap_or_else(|| "ok".to_owned()))).collect();
+        let checks = checks
+            .into_iter()
+            .map(|(name, outcome)| (name, outcome.err().unwrap_or_else(|| "ok".to_owned())))
+            .collect();
         Report { ready, checks }
     }
 

@@ -74,7 +74,9 @@ impl Service {
         match (self.chain_id, &self.upstream) {
             (Some(chain_id), _) => Ok(chain_id),
             (None, Some(upstream)) => upstream.chain_id().await,
-            (None, None) => Err(RpcError::unavailable("there is no upstream to ask, and no chain_id in the configuration")),
+            (None, None) => {
+                Err(RpcError::unavailable("there is no upstream to ask, and no chain_id in the configuration"))
+            }
         }
     }
 

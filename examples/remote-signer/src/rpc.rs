@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use crate::error::{INVALID_REQUEST, PARSE_ERROR, RpcError};
 
 /// The result of a method, as JSON.
-pub type Answer = Result<Box<RawValue>, RpcError>;
+pub(crate) type Answer = Result<Box<RawValue>, RpcError>;
 
 /// The body of a request.
 #[derive(Debug)]

@@ -87,6 +87,9 @@ mod tests {
     fn tokens_differ() {
         let (first, second) = (new_token().unwrap(), new_token().unwrap());
         assert!(first.len() == 64 && first != second);
-        assert!(!format!("{:?}", Fingerprint::of(first.as_bytes())).contains(&Fingerprint::of(first.as_bytes()).to_string()));
+        assert!(
+            !format!("{:?}", Fingerprint::of(first.as_bytes()))
+                .contains(&Fingerprint::of(first.as_bytes()).to_string())
+        );
     }
 }

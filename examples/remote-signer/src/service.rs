@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream};
 use serde_json::value::RawValue;
 use tokio::{
     sync::OwnedSemaphorePermit,
@@ -107,8 +107,10 @@ impl Service {
     async fn answer_batch(self: &Arc<Self>, request: &Request, calls: Vec<&RawValue>) -> Option<Vec<u8>> {
         let sends = calls.iter().any(|raw| rpc::parse_call(raw).is_ok_and(|call| methods::sends(&call.method)));
         let at_once = if sends { 1 } else { BATCH_AT_ONCE };
-        let mut answers =
-            stream::iter(calls).map(|raw| async move { (raw, self.answer_call(request, raw).await) }).buffered(at_once);
+        // Boxed, because the compiler does not see that a closure's future is Send for every lifetime.
+        let work: Vec<BoxFuture<'_, _>> =
+            calls.into_iter().map(|raw| async move { (raw, self.answer_call(request, raw).await) }.boxed()).collect();
+        let mut answers = stream::iter(work).buffered(at_once);
         let mut text = Vec::new();
         while let Some((raw, answer)) = answers.next().await {
             let Some(mut answer) = answer else { continue };

@@ -217,7 +217,10 @@ impl Settings {
     }
 
     fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        let tls = self.tls.iter_mut().flat_map(|tls| [Some(&mut tls.certificate), Some(&mut tls.key), tls.client_ca.as_mut()]);
+        let tls = self
+            .tls
+            .iter_mut()
+            .flat_map(|tls| [Some(&mut tls.certificate), Some(&mut tls.key), tls.client_ca.as_mut()]);
         let rules = self.callers.iter_mut().filter_map(|caller| match &mut caller.rules {
             Rules::File(path) => Some(path),
             Rules::Here(_) => None,
@@ -301,7 +304,9 @@ fn seconds(seconds: f64) -> Duration {
 /// Serde's text on a wrong type has the value in it: `invalid type: string "…", expected …`.
 fn without_value(message: &str) -> String {
     match (message.split_once(": "), message.rsplit_once(", expected ")) {
-        (Some((what, _)), Some((_, expected))) if what.starts_with("invalid ") => format!("{what}, expected {expected}"),
+        (Some((what, _)), Some((_, expected))) if what.starts_with("invalid ") => {
+            format!("{what}, expected {expected}")
+        }
         _ => message.to_owned(),
     }
 }

@@ -68,7 +68,11 @@ impl Upstream {
     }
 
     /// A call whose answer is a quantity, as `0x7a69`.
-    pub(crate) async fn quantity<N: TryFrom<u128>>(&self, method: &str, params: &impl Serialize) -> Result<N, RpcError> {
+    pub(crate) async fn quantity<N: TryFrom<u128>>(
+        &self,
+        method: &str,
+        params: &impl Serialize,
+    ) -> Result<N, RpcError> {
         let number: alloy_primitives::U128 = self.call(method, params).await?;
         N::try_from(number.to()).map_err(|_| not_understood(method))
     }

@@ -50,7 +50,11 @@ impl Forwarding {
         for name in &names {
             let text = name.strip_suffix('*').unwrap_or(name);
             let all = text.is_empty();
-            if all || !text.contains('_') || matches_any(&ACCOUNTS, text) || ACCOUNTS.iter().any(|n| n.starts_with(name)) {
+            if all
+                || !text.contains('_')
+                || matches_any(&ACCOUNTS, text)
+                || ACCOUNTS.iter().any(|n| n.starts_with(name))
+            {
                 return Err(format!("{name} is never forwarded: accounts are the signer's"));
             }
         }
@@ -102,7 +106,9 @@ mod tests {
 
     #[test]
     fn the_configuration_cannot_open_accounts() {
-        for name in ["*", "eth_*", "personal_*", "eth_sign", "eth_signTransaction", "personal_sendTransaction", "eth", ""] {
+        for name in
+            ["*", "eth_*", "personal_*", "eth_sign", "eth_signTransaction", "personal_sendTransaction", "eth", ""]
+        {
             assert!(Forwarding::also(vec![name.to_owned()]).is_err(), "{name}");
         }
         for name in ["debug_*", "anvil_mine", "evm_mine", "custom_method"] {

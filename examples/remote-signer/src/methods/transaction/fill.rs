@@ -59,7 +59,9 @@ async fn fees(transaction: &mut TransactionRequest, upstream: &Upstream) -> Resu
     let Some(base_fee) = base_fee else {
         // Asked for, or a chain without EIP-1559.
         if transaction.max_fee_per_gas.is_some() || transaction.max_priority_fee_per_gas.is_some() {
-            return Err(RpcError::invalid_params("the chain has no base fee, so there is no maxFeePerGas; give gasPrice"));
+            return Err(RpcError::invalid_params(
+                "the chain has no base fee, so there is no maxFeePerGas; give gasPrice",
+            ));
         }
         transaction.gas_price = Some(upstream.quantity("eth_gasPrice", &[(); 0]).await?);
         return Ok(());
@@ -80,6 +82,8 @@ async fn gas(transaction: &TransactionRequest, upstream: &Upstream) -> Result<u6
     match transaction.gas {
         Some(gas) => Ok(gas),
         // The blobs themselves cost no gas of this kind, and are large.
-        None => upstream.quantity("eth_estimateGas", &[TransactionRequest { sidecar: None, ..transaction.clone() }]).await,
+        None => {
+            upstream.quantity("eth_estimateGas", &[TransactionRequest { sidecar: None, ..transaction.clone() }]).await
+        }
     }
 }

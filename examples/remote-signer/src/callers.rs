@@ -5,19 +5,20 @@ use std::{fmt, sync::Arc, time::Instant};
 use alloy_primitives::Address;
 use axum::http::{HeaderMap, header};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use kms_signer::KmsSigner;
+use kms_signer::{
+    KmsSigner,
+    guard::{Guard, Guarded},
+};
 use tokio::sync::Mutex;
 
 use crate::{
+    connect::observe,
     error::{RpcError, UNAUTHORIZED},
     secret::Fingerprint,
 };
 
 /// Longer ones are none of ours.
 const LONGEST_TOKEN: usize = 1024;
-
-/// A signer whose every request is judged by its caller's rules.
-pub(crate) type Guarded = kms_signer::guard::Guarded<KmsSigner>;
 
 /// A key, shared by the callers that may use it.
 #[derive(Debug)]
@@ -50,7 +51,7 @@ impl Key {
 #[derive(Clone)]
 pub struct Account {
     pub(crate) key: Arc<Key>,
-    pub(crate) signer: Guarded,
+    pub(crate) signer: Guarded<KmsSigner>,
 }
 
 /// A program that asks for signatures.
@@ -62,9 +63,10 @@ pub struct Caller {
 }
 
 impl Account {
-    /// The guarded signer must be over the key.
-    pub fn new(key: Arc<Key>, signer: Guarded) -> Self {
-        Self { key, signer }
+    /// The key under a caller's rules.
+    pub fn new(key: &Arc<Key>, caller: &str, guard: Guard) -> Self {
+        let signer = Guarded::new(key.signer.clone(), guard).with_caller(caller).with_key(key.signer.key());
+        Self { key: key.clone(), signer: signer.with_observer(observe) }
     }
 }
 

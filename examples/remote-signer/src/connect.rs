@@ -2,10 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use kms_signer::{
-    Event, KmsClient, KmsSigner, MetricsObserver, Observer, TracingObserver,
-    guard::{Guard, Guarded},
-};
+use kms_signer::{Event, KmsClient, KmsSigner, MetricsObserver, Observer, TracingObserver, guard::Guard};
 
 use crate::{
     callers::{Account, Caller, Callers, Key},
@@ -35,7 +32,7 @@ pub async fn connect(settings: &Settings) -> Result<Server, String> {
     let mut callers = Vec::new();
     for (caller, guard) in settings.callers.iter().zip(guards) {
         let keys = keys.iter().filter(|key| caller.keys.contains(&key.name));
-        let accounts = keys.map(|key| account(key, &caller.name, guard.clone())).collect();
+        let accounts = keys.map(|key| Account::new(key, &caller.name, guard.clone())).collect();
         let known = Caller::new(&caller.name, accounts);
         callers.push(known.with_token(caller.token_sha256).with_certificate(caller.certificate_sha256));
     }
@@ -74,12 +71,6 @@ pub(crate) fn service(
 ) -> Result<Service, String> {
     let upstream = upstream.map(|url| Upstream::new(url, limits.upstream(), limits.upstream_bytes)).transpose()?;
     Ok(Service::new(keys, callers).with_upstream(upstream).with_bounds(limits.batch, limits.upstream_bytes))
-}
-
-/// A key as one caller has it.
-pub(crate) fn account(key: &Arc<Key>, caller: &str, guard: Guard) -> Account {
-    let signer = Guarded::new(key.signer.clone(), guard).with_caller(caller).with_key(key.signer.key());
-    Account::new(key.clone(), signer.with_observer(observe))
 }
 
 /// A node on another chain is a mistake that no restart mends. One that cannot be reached may come later.

@@ -6,7 +6,7 @@ use alloy_primitives::{Address, U256};
 use kms_signer::{KmsClient, KmsSigner, fake::FakeKms, guard::Guard};
 
 use crate::{
-    callers::{Caller, Callers, Key},
+    callers::{Account, Caller, Callers, Key},
     connect,
     health::Health,
     methods::Forwarding,
@@ -42,8 +42,7 @@ pub async fn start(listen: SocketAddr, upstream: Option<&str>) -> Result<Demo, S
         return Err(format!("{listen} is not loopback: the demo asks for no token, and serves this machine only"));
     }
     let limits = Limits::default();
-    let client = FakeKms::new();
-    let fake = client;
+    let fake = FakeKms::new();
     let arn = fake.create_key().map_err(|error| error.to_string())?;
     let client = KmsClient::from(fake.client()).with_observer(connect::observe);
     let signer = KmsSigner::builder(client.clone(), &arn).connect().await.map_err(|error| error.to_string())?;
@@ -59,7 +58,7 @@ pub async fn start(listen: SocketAddr, upstream: Option<&str>) -> Result<Demo, S
     };
     let rules = RULES.replace("CHAIN", &chain_id.to_string());
     let guard = Guard::from_toml(&rules).map_err(|error| error.to_string())?;
-    let caller = Caller::new("demo", vec![connect::account(&key, "demo", guard)]);
+    let caller = Caller::new("demo", vec![Account::new(&key, "demo", guard)]);
     // On a developer's node its owner may do as they like.
     let forwarding = Forwarding::also(["anvil_*", "evm_*", "hardhat_*", "debug_*"].map(str::to_owned).to_vec())?;
     let service = connect::service(vec![key], Callers::new(vec![caller])?, upstream, &limits)?

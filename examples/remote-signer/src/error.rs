@@ -103,9 +103,8 @@ impl RpcError {
             }
             _ => (INTERNAL_ERROR, "not signed; the signer's log tells why".to_owned()),
         };
-        if kind == ErrorKind::GuardDenied {
-            tracing::info!(%error, "denied");
-        } else {
+        // The observer has logged a denial.
+        if kind != ErrorKind::GuardDenied {
             tracing::warn!(%error, "not signed");
         }
         let data = json!({

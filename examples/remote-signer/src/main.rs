@@ -10,6 +10,7 @@
 mod cli;
 
 use std::{
+    io::IsTerminal,
     net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::ExitCode,
@@ -68,7 +69,8 @@ async fn run(args: Args) -> Outcome {
         return Ok(());
     }
     let level = EnvFilter::try_from_default_env().or_else(|_| EnvFilter::try_new("info"))?;
-    tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(level).with_ansi(colours).with_writer(std::io::stderr).init();
     let metrics = measure::install()?;
     // Before anything else, so that a signal during the start is not lost.
     let end = signal()?;

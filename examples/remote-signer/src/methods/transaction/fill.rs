@@ -16,8 +16,11 @@ struct Block {
 /// Makes the fields say what `type` says: alloy builds by the fields.
 pub(super) fn set_kind(transaction: &mut TransactionRequest) -> Result<(), RpcError> {
     transaction.populate_blob_hashes();
-    let Some(kind) = transaction.transaction_type else { return Ok(()) };
     let has_fees = transaction.max_fee_per_gas.is_some() || transaction.max_priority_fee_per_gas.is_some();
+    if has_fees && transaction.gas_price.is_some() {
+        return Err(RpcError::invalid_params("gasPrice is there, and so is maxFeePerGas or maxPriorityFeePerGas"));
+    }
+    let Some(kind) = transaction.transaction_type else { return Ok(()) };
     let fits = match kind {
         0 => !has_fees && transaction.access_list.is_none(),
         1 => {

@@ -1,6 +1,6 @@
 //! What is recorded of a decision and of what came of it.
 
-use std::time::SystemTime;
+use std::{error::Error as StdError, time::SystemTime};
 
 use alloy_consensus::Transaction;
 use alloy_eips::eip4844::DATA_GAS_PER_BLOB;
@@ -9,10 +9,7 @@ use async_trait::async_trait;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
 
-use crate::{
-    error::Result,
-    observe::{GuardEvent, Stage},
-};
+use crate::observe::{GuardEvent, Stage};
 
 /// Keeps a record of every decision and signature, and can object.
 ///
@@ -24,8 +21,9 @@ pub trait Recorder: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// If it could not be kept.
-    async fn record(&self, record: &Record<'_>) -> Result<()>;
+    /// Any error, if it could not be kept. The caller of the signer gets it as the source of an
+    /// [`ErrorKind::Unrecorded`](crate::ErrorKind::Unrecorded), or as it is where it is this crate's own.
+    async fn record(&self, record: &Record<'_>) -> Result<(), Box<dyn StdError + Send + Sync>>;
 }
 
 /// A record: who asked, what was asked, what was decided, and what came of it.

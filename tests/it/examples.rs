@@ -11,7 +11,7 @@ use kms_signer::{KmsSigner, fake::FakeKms};
 
 use crate::serve;
 
-const ALL: [&str; 9] = [
+const ALL: [&str; 10] = [
     "quickstart",
     "address",
     "send_transaction",
@@ -21,6 +21,7 @@ const ALL: [&str; 9] = [
     "soak",
     "wallets",
     "fake_kms_server",
+    "audit_verify",
 ];
 
 fn path(example: &str) -> PathBuf {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+mod audit;
 mod chain_id;
 mod codes;
 mod connect;
@@ -11,6 +12,7 @@ mod examples;
 mod fake_keys;
 mod faults;
 mod features;
+mod guard;
 mod iam;
 mod keys;
 mod layering;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Guarded;
 use crate::{
     client::heard::Heard,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Operation, Result, one_line},
     guard::{
         asked::Asked,
         record::{Record, Recorder, Spending},
@@ -119,6 +119,12 @@ impl<'a> Watch<'a> {
             spending: self.spending.filter(|_| stage == Stage::Allowed),
         };
         let Err(error) = recorder.record(&record).await else { return Ok(()) };
+        let error = match error.downcast::<Error>() {
+            Ok(own) => *own,
+            Err(error) => {
+                Error::new(ErrorKind::Unrecorded, Operation::Record, one_line(&error.to_string())).with_source(error)
+            }
+        };
         self.tell(Stage::Unrecorded, Told { reason: Some(&error.to_string()), ..told });
         if self.allow_unrecorded { Ok(()) } else { Err(error) }
     }

@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn amounts_are_read_and_shown_without_loss() {
         for (text, wei, shown) in [
-            ("0", 0, "0 wei"),
+            ("0", 0u64, "0 wei"),
             ("21000", 21_000, "21000 wei"),
             ("1 wei", 1, "1 wei"),
             ("30 gwei", 30_000_000_000, "30 gwei"),

@@ -2,6 +2,7 @@
 
 use core::{fmt, str::FromStr};
 
+use alloy_dyn_abi::Specifier;
 use alloy_json_abi::Function;
 use alloy_primitives::Selector;
 use serde::{Deserialize, Deserializer, de};
@@ -41,9 +42,11 @@ impl FromStr for Call {
                 .map(Self::Function)
                 .map_err(|_| format!("{text:?} is no selector: 0x and 8 hexadecimal digits"));
         }
+        // The parser takes any word for a type; a misspelt one would give the selector of a function that nobody has.
+        let known = |function: &Function| function.inputs.iter().all(|input| input.resolve().is_ok());
         match Function::parse(text) {
-            Ok(function) => Ok(Self::Function(function.selector())),
-            Err(_) => Err(format!(
+            Ok(function) if known(&function) => Ok(Self::Function(function.selector())),
+            _ => Err(format!(
                 r#"{text:?} is no function: give its signature, as "transfer(address,uint256)", its selector, as "0xa9059cbb", or "none""#
             )),
         }

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use kms_signer::{
     KmsSigner,
-    guard::{Guard, Guarded},
+    guard::{AuditLog, Guard, Guarded},
 };
 use tokio::sync::Mutex;
 
@@ -63,10 +63,15 @@ pub struct Caller {
 }
 
 impl Account {
-    /// The key under a caller's rules.
-    pub fn new(key: &Arc<Key>, caller: &str, guard: Guard) -> Self {
+    /// The key under a caller's rules. Every decision goes to the log, where there is one.
+    pub fn new(key: &Arc<Key>, caller: &str, guard: Guard, audit: Option<&AuditLog>) -> Self {
         let signer = Guarded::new(key.signer.clone(), guard).with_caller(caller).with_key(key.signer.key());
-        Self { key: key.clone(), signer: signer.with_observer(observe) }
+        let signer = signer.with_observer(observe);
+        let signer = match audit {
+            Some(audit) => signer.with_recorder(audit.clone()),
+            None => signer,
+        };
+        Self { key: key.clone(), signer }
     }
 }
 

@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use kms_signer::{Event, KmsClient, KmsSigner, MetricsObserver, Observer, TracingObserver, guard::Guard};
 
 use crate::{
+    audit,
     callers::{Account, Caller, Callers, Key},
     health::Health,
     methods::Forwarding,
@@ -29,10 +30,20 @@ pub fn observe(event: &Event<'_>) {
 pub async fn connect(settings: &Settings) -> Result<Server, String> {
     let guards: Vec<Guard> = settings.callers.iter().map(guard).collect::<Result<_, _>>()?;
     let (keys, clients) = connect_keys(&settings.keys).await?;
+    let audit = match &settings.audit {
+        Some(audit) => {
+            let names = settings.callers.iter().map(|caller| caller.name.clone());
+            Some(audit::open(audit, names.zip(guards.iter().cloned()).collect()).await?)
+        }
+        None => {
+            tracing::warn!("there is no [audit] in the configuration: what is signed is not recorded");
+            None
+        }
+    };
     let mut callers = Vec::new();
     for (caller, guard) in settings.callers.iter().zip(guards) {
         let keys = keys.iter().filter(|key| caller.keys.contains(&key.name));
-        let accounts = keys.map(|key| Account::new(key, &caller.name, guard.clone())).collect();
+        let accounts = keys.map(|key| Account::new(key, &caller.name, guard.clone(), audit.as_ref())).collect();
         let known = Caller::new(&caller.name, accounts);
         callers.push(known.with_token(caller.token_sha256).with_certificate(caller.certificate_sha256));
     }
@@ -51,7 +62,7 @@ pub async fn connect(settings: &Settings) -> Result<Server, String> {
         .with_forwarding(Forwarding::also(settings.forward.clone())?);
     check_chain(&service).await?;
     let service = Arc::new(service);
-    let audit = settings.audit.as_ref().map(|audit| audit.file.clone());
+    let audit = audit.map(|audit| audit.path().to_owned());
     Ok(Server {
         health: Health::new(service.clone(), audit),
         service,

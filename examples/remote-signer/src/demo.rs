@@ -1,17 +1,18 @@
 //! `--demo`: a key in a KMS of this process, for whoever asks on loopback, with rules that allow small transfers.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{env::temp_dir, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use alloy_primitives::{Address, U256};
 use kms_signer::{KmsClient, KmsSigner, fake::FakeKms, guard::Guard};
 
 use crate::{
+    audit,
     callers::{Account, Caller, Callers, Key},
     connect,
     health::Health,
     methods::Forwarding,
     server::Server,
-    settings::Limits,
+    settings::{Audit, Limits},
     upstream::Upstream,
 };
 
@@ -30,6 +31,8 @@ pub struct Demo {
     pub address: Address,
     /// Its rules.
     pub rules: String,
+    /// The audit file.
+    pub audit: PathBuf,
 }
 
 /// Starts one, and funds its address if the node is an anvil.
@@ -37,7 +40,7 @@ pub struct Demo {
 /// # Errors
 ///
 /// If the address is not on loopback, or the node does not answer.
-pub async fn start(listen: SocketAddr, upstream: Option<&str>) -> Result<Demo, String> {
+pub async fn start(listen: SocketAddr, upstream: Option<&str>, audit: Option<PathBuf>) -> Result<Demo, String> {
     if !listen.ip().is_loopback() {
         return Err(format!("{listen} is not loopback: the demo asks for no token, and serves this machine only"));
     }
@@ -58,16 +61,19 @@ pub async fn start(listen: SocketAddr, upstream: Option<&str>) -> Result<Demo, S
     };
     let rules = RULES.replace("CHAIN", &chain_id.to_string());
     let guard = Guard::from_toml(&rules).map_err(|error| error.to_string())?;
-    let caller = Caller::new("demo", vec![Account::new(&key, "demo", guard)]);
+    let file = audit.unwrap_or_else(|| temp_dir().join(format!("remote-signer-demo-{}.jsonl", std::process::id())));
+    let audit = audit::open(&Audit { file, fsync: true }, vec![("demo".to_owned(), guard.clone())]).await?;
+    let file = audit.path().to_owned();
+    let caller = Caller::new("demo", vec![Account::new(&key, "demo", guard, Some(&audit))]);
     // On a developer's node its owner may do as they like.
     let forwarding = Forwarding::also(["anvil_*", "evm_*", "hardhat_*", "debug_*"].map(str::to_owned).to_vec())?;
     let service = connect::service(vec![key], Callers::new(vec![caller])?, upstream, &limits)?
         .with_chain_id(Some(chain_id))
         .with_forwarding(forwarding);
     let service = Arc::new(service);
-    let health = Health::new(service.clone(), None);
+    let health = Health::new(service.clone(), Some(file.clone()));
     let server = Server { service, health, metrics: None, tls: None, limits, clients: vec![client] };
-    Ok(Demo { server, address, rules })
+    Ok(Demo { server, address, rules, audit: file })
 }
 
 /// Ten ether, which an anvil makes out of nothing. Other nodes are left alone.

@@ -101,6 +101,7 @@ impl RpcError {
             ErrorKind::Timeout | ErrorKind::Transport | ErrorKind::Unavailable => {
                 (UNAVAILABLE, "KMS did not sign in time; try again".to_owned())
             }
+            ErrorKind::Unrecorded => (INTERNAL_ERROR, "not signed, because it could not be recorded".to_owned()),
             _ => (INTERNAL_ERROR, "not signed; the signer's log tells why".to_owned()),
         };
         // The observer has logged a denial.
@@ -109,6 +110,7 @@ impl RpcError {
         }
         let data = json!({
             "kind": format!("{kind:?}"),
+            "rule": error.rule(),
             "retryable": error.is_retryable(),
             "requestId": error.request_id(),
         });

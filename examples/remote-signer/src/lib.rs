@@ -3,6 +3,7 @@
 //! A request goes `connection` → `http` → `service` → `methods`, and there to a guarded signer or to the node. README.md tells how
 //! it is set up.
 
+mod audit;
 mod callers;
 mod connect;
 mod connection;
@@ -29,6 +30,6 @@ pub use crate::{
     secret::{Fingerprint, new_token},
     server::{Server, signal},
     service::{Request, Service},
-    settings::{CallerSettings, Hidden, KeySettings, Limits, Rules, Settings},
+    settings::{Audit, CallerSettings, Hidden, KeySettings, Limits, Rules, Settings, Tls},
     upstream::Upstream,
 };

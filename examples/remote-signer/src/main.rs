@@ -18,7 +18,7 @@ use std::{
 
 use clap::{Parser, Subcommand};
 use cli::Outcome;
-use remote_signer::{Fingerprint, Hidden, Server, Settings, connect, measure, new_token, signal};
+use remote_signer::{Audit, Fingerprint, Hidden, Server, Settings, connect, measure, new_token, signal};
 use tracing_subscriber::EnvFilter;
 
 /// Sign for programs that speak JSON-RPC, with keys in AWS KMS, by rules.
@@ -89,6 +89,10 @@ async fn configured(args: Args) -> Outcome<(Server, TcpListener)> {
     if let Some(url) = args.upstream {
         settings.upstream = Some(Hidden(url));
     }
+    if let Some(file) = args.audit {
+        let fsync = settings.audit.is_none_or(|audit| audit.fsync);
+        settings.audit = Some(Audit { file, fsync });
+    }
     let server = connect(&settings).await?;
     let listener = bind(settings.listen)?;
     let scheme = if server.tls.is_some() { "https" } else { "http" };
@@ -101,11 +105,13 @@ async fn demo(args: Args) -> Outcome<(Server, TcpListener)> {
     use remote_signer::demo;
 
     let listen = args.listen.unwrap_or_else(|| (std::net::Ipv4Addr::LOCALHOST, 8550).into());
-    let demo::Demo { server, address, rules } = demo::start(listen, args.upstream.as_deref()).await?;
+    let demo = demo::start(listen, args.upstream.as_deref(), args.audit).await?;
+    let demo::Demo { server, address, rules, audit } = demo;
     let listener = bind(listen)?;
     let listen = listener.local_addr()?;
     println!("http://{listen}");
     println!("address  {address}");
+    println!("audit    {}", audit.display());
     eprintln!("\n{rules}\n{}\nCtrl-C ends it.", demo::commands(listen, address, args.upstream.is_some()));
     Ok((server, listener))
 }

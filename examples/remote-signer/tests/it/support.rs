@@ -7,7 +7,11 @@ use std::{
 };
 
 use alloy_primitives::Address;
-use kms_signer::{KmsClient, KmsSigner, fake::FakeKms, guard::Guard};
+use kms_signer::{
+    KmsClient, KmsSigner,
+    fake::FakeKms,
+    guard::{AuditLog, Guard},
+};
 use remote_signer::{
     Account, Caller, Callers, Fingerprint, Forwarding, Health, Key, Limits, Server, Service, Upstream,
 };
@@ -73,7 +77,10 @@ impl Setup {
             keys.push(Key::new(name, signer));
         }
         let accounts: Vec<Address> = keys.iter().map(|key| key.address()).collect();
-        let account = |place: usize, caller: &str| Account::new(&keys[place], caller, Guard::from_toml(RULES).unwrap());
+        let audit = self.audit.as_ref().map(|path| AuditLog::open(path).unwrap());
+        let account = |place: usize, caller: &str| {
+            Account::new(&keys[place], caller, Guard::from_toml(RULES).unwrap(), audit.as_ref())
+        };
         let token = |text: &str| Some(Fingerprint::of(text.as_bytes()));
         let mut callers = vec![
             Caller::new("a", vec![account(0, "a"), account(1, "a")]).with_token(token("token-a")),

@@ -63,8 +63,14 @@ impl RpcError {
         Self::new(UNAVAILABLE, message).with_data(json!({ "retryable": true }))
     }
 
-    pub(crate) fn late() -> Self {
-        Self::unavailable("the time allowed for the request is over")
+    /// What has begun to be sent goes on.
+    pub(crate) fn late(sends: bool) -> Self {
+        let late = "the time allowed for the request is over";
+        if !sends {
+            return Self::unavailable(late);
+        }
+        let message = format!("{late}; the transaction may have been sent, or may be yet");
+        Self::new(UNAVAILABLE, message).with_data(json!({ "retryable": false }))
     }
 
     pub(crate) fn with_data(mut self, data: serde_json::Value) -> Self {

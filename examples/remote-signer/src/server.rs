@@ -59,7 +59,7 @@ impl Server {
         let acceptor = Acceptor {
             tls: tls.map(TlsAcceptor::from),
             places: Arc::new(Semaphore::new(limits.connections)),
-            handshake: limits.head(),
+            patience: limits.head(),
         };
         let handle = Handle::new();
         let mut server = axum_server::from_tcp(listener)?

@@ -134,7 +134,7 @@ impl Service {
         let (id, method, answer) = match rpc::parse_call(raw) {
             Ok(Call { id, method, params }) => {
                 let answer = timeout_at(request.deadline, methods::answer(self, request, &method, params)).await;
-                (id, methods::label(&method), answer.unwrap_or_else(|_| Err(RpcError::late())))
+                (id, methods::label(&method), answer.unwrap_or_else(|_| Err(RpcError::late(methods::sends(&method)))))
             }
             Err(NoCall { id, error }) => {
                 let answer = Err(error);

@@ -12,7 +12,7 @@ use alloy_primitives::Address;
 use serde::{Deserialize, Deserializer};
 
 pub use self::limits::Limits;
-use crate::secret::Fingerprint;
+use crate::{methods::Forwarding, secret::Fingerprint};
 
 /// The file, as it is written. Every key is described in `remote-signer.toml`.
 #[derive(Debug, Deserialize)]
@@ -177,6 +177,7 @@ impl Settings {
             }
         }
         self.limits.check()?;
+        Forwarding::also(self.forward.clone())?;
         self.check_listen(self.listen)
     }
 

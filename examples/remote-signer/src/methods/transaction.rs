@@ -147,14 +147,18 @@ fn parse<'r>(request: &'r Request, params: Option<&RawValue>) -> Result<(&'r Acc
 
 /// Signs what is complete.
 async fn sign_as_given(account: &Account, transaction: TransactionRequest) -> Result<TxEnvelope, RpcError> {
-    let (kind, chain_id) = (transaction.preferred_type(), transaction.chain_id);
+    let kind = transaction.preferred_type();
+    // alloy would take mainnet's.
+    if transaction.chain_id.is_none() {
+        return Err(RpcError::invalid_params("the transaction lacks chainId"));
+    }
     if let Err((_, missing)) = transaction.missing_keys() {
+        let missing: Vec<String> = missing.into_iter().map(fill::name).collect();
         return Err(RpcError::invalid_params(format!("the transaction lacks {}", missing.join(", "))));
     }
     let mut typed: TypedTransaction = transaction
         .build_consensus_tx()
         .map_err(|error| RpcError::invalid_params(format!("this is no transaction of type {kind}: {}", error.error)))?;
-    debug_assert_eq!(alloy_consensus::Transaction::chain_id(&typed), chain_id);
     let signature = match &mut typed {
         TypedTransaction::Legacy(inner) => account.signer.sign_transaction(inner).await,
         TypedTransaction::Eip2930(inner) => account.signer.sign_transaction(inner).await,

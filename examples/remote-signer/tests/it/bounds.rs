@@ -77,6 +77,23 @@ async fn a_slow_client_is_cut_off() {
     assert!(drip < 100, "{drip}");
 }
 
+/// More than the kernel keeps for it.
+#[tokio::test]
+async fn a_client_that_takes_nothing_is_cut_off() {
+    let node = Node::start().await;
+    node.node.set("eth_getLogs", json!({ "result": "x".repeat(14 << 20) }));
+    let limits = Limits { connections: 1, ..quick() };
+    let server = Setup { limits, upstream: Some(node.url.clone()), ..Setup::default() }.start().await;
+    let call = r#"{"jsonrpc":"2.0","id":1,"method":"eth_getLogs"}"#;
+    let mut deaf = raw(&server, &format!("{HEAD}content-length: {}\r\n\r\n{call}", call.len())).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    // Its place is free again, though it is still there.
+    assert!(server.a("eth_accounts", json!([])).await.is_ok());
+    let mut bytes = Vec::new();
+    let _ = deaf.read_to_end(&mut bytes).await;
+    assert!(bytes.len() < 14 << 20, "{}", bytes.len());
+}
+
 #[tokio::test]
 async fn a_request_has_an_end() {
     let node = Node::start().await;

@@ -14,6 +14,7 @@ mod batches;
 mod bounds;
 mod methods;
 mod node;
+mod program;
 mod sending;
 mod support;
 mod tls;

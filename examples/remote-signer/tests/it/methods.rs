@@ -125,7 +125,9 @@ async fn a_transaction_that_is_complete_needs_no_node() {
     legacy["gasPrice"] = "0x3b9aca00".into();
     for (kind, number) in [(None, 0), (Some("0x0"), 0), (Some("0x1"), 1)] {
         let mut transaction = legacy.clone();
-        kind.map(|kind| transaction["type"] = kind.into());
+        if let Some(kind) = kind {
+            transaction["type"] = kind.into();
+        }
         let signed = read(&server.a("eth_signTransaction", json!([transaction])).await.unwrap());
         assert_eq!((signed.chain_id(), signed.tx_type() as u8), (Some(CHAIN), number));
     }
@@ -152,6 +154,14 @@ async fn a_transaction_that_is_complete_needs_no_node() {
     ] {
         assert_eq!(server.code("eth_signTransaction", json!([transaction])).await, -32602, "{transaction}");
     }
+    let (_, text, _) = server.a("eth_signTransaction", json!([change("maxFeePerGas", Value::Null)])).await.unwrap_err();
+    assert_eq!(text, "the transaction lacks maxFeePerGas");
+    // Without `to` it creates a contract, if there is what to create.
+    let mut nowhere = change("to", Value::Null);
+    assert_eq!(server.code("eth_signTransaction", json!([nowhere])).await, -32602);
+    nowhere["data"] = json!("0x6000");
+    let (code, text, _) = server.a("eth_signTransaction", json!([nowhere])).await.unwrap_err();
+    assert!(code == -32003 && text.contains("creat"), "{code} {text}");
     // A chain that no rule names.
     let (code, text, _) = server.a("eth_signTransaction", json!([change("chainId", json!("0x1"))])).await.unwrap_err();
     assert!(code == -32003 && text.contains("chain"), "{code} {text}");

@@ -1,7 +1,7 @@
 //! What a transaction lacks, as the node sees it.
 
 use alloy_consensus::TxType;
-use alloy_primitives::U256;
+use alloy_primitives::{TxKind, U256};
 use alloy_rpc_types_eth::TransactionRequest;
 use serde::Deserialize;
 
@@ -16,6 +16,13 @@ struct Block {
 /// Makes the fields say what `type` says: alloy builds by the fields.
 pub(super) fn set_kind(transaction: &mut TransactionRequest) -> Result<(), RpcError> {
     transaction.populate_blob_hashes();
+    if transaction.to.is_none() {
+        // As geth has it: whoever forgets `to` does not mean to create a contract of nothing.
+        if transaction.input.input().is_none_or(|input| input.is_empty()) {
+            return Err(RpcError::invalid_params("to is missing, and there is no data to create a contract with"));
+        }
+        transaction.to = Some(TxKind::Create);
+    }
     let has_fees = transaction.max_fee_per_gas.is_some() || transaction.max_priority_fee_per_gas.is_some();
     if has_fees && transaction.gas_price.is_some() {
         return Err(RpcError::invalid_params("gasPrice is there, and so is maxFeePerGas or maxPriorityFeePerGas"));
@@ -89,4 +96,19 @@ async fn gas(transaction: &TransactionRequest, upstream: &Upstream) -> Result<u6
             upstream.quantity("eth_estimateGas", &[TransactionRequest { sidecar: None, ..transaction.clone() }]).await
         }
     }
+}
+
+/// A field's name as it is in JSON.
+pub(super) fn name(field: &str) -> String {
+    if field == "gas_limit" {
+        return "gas".to_owned();
+    }
+    let mut words = field.split('_');
+    let mut name = words.next().unwrap_or_default().to_owned();
+    for word in words {
+        let mut letters = word.chars();
+        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+        name.push_str(letters.as_str());
+    }
+    name
 }

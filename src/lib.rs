@@ -21,6 +21,7 @@
 //! - [`KmsClient`]: the SDK client under it, with deadlines, retries, limits and other Regions to turn to. From your own [`aws_sdk_kms::Client`], from the
 //!   environment, or from a [builder](KmsClientBuilder), with a [role](AssumeRole) where you have one.
 //! - [`keys`]: create, list, import, replicate, grant and retire keys, and load many signers; [`iam`]: the least-privilege policies for that.
+//! - [`guard`]: decides what may be signed before KMS is asked, bounds what is spent, and keeps an audit file, around any alloy signer.
 //! - [`Observer`]: is told of every call; [`TracingObserver`] and [`MetricsObserver`] pass it on.
 //! - [`PublicKey`]: whose key it is; from what KMS returns, from PEM, or from SEC 1 bytes. [`KeyRef`]: how a key is named.
 //! - [`Error`] and [`ErrorKind`]; [`Error::find`] gets ours out of alloy's.
@@ -33,7 +34,7 @@
 //!
 //! - It does not hash or prefix what [`sign_hash`](alloy_signer::Signer::sign_hash) is given. KMS signs those 32 bytes.
 //! - It does not manage nonces, gas or retries of transactions: that is the provider's business.
-//! - It does not look at what it signs. Whoever can call the signer can sign anything with the key.
+//! - [`KmsSigner`] does not look at what it signs. Whoever can call it can sign anything with the key; a [`guard::Guarded`] one looks first.
 //! - It does not hold, export or cache private keys, except for the moment of an import. FakeKms does, in memory, and is not for keys with value.
 //!
 //! # Cookbook

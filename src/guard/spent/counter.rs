@@ -1,6 +1,7 @@
 //! One limit, and what counts against it.
 
-use std::collections::{HashMap, VecDeque};
+use core::hash::{Hash, Hasher};
+use std::collections::{HashMap, VecDeque, hash_map::Entry};
 
 use alloy_primitives::{Address, ChainId, U256};
 
@@ -35,7 +36,7 @@ enum Scope {
 }
 
 /// Transactions of which one can be mined at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Key {
     scope: Scope,
     chain_id: ChainId,
@@ -163,18 +164,19 @@ impl Counter {
 
     /// Changes what is known of a transaction, and counts it anew.
     fn for_each_slot(&mut self, spending: &Spending, change: impl Fn(&mut Slot)) {
+        let now = self.now;
         for (scope, _) in self.scopes(spending) {
             let key = Key::of(scope, spending);
-            let now = self.now;
-            if !self.slots.contains_key(&key) {
-                self.make_room();
-                self.order.push_back(key);
-            }
-            let slot = self.slots.entry(key).or_default();
+            let slot = match self.slots.entry(key) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => {
+                    self.order.push_back(key);
+                    new.insert(Slot::default())
+                }
+            };
             change(slot);
-            let before = slot.counted.take();
-            slot.counted = slot.highest(now);
-            let after = slot.counted;
+            let after = slot.highest(now);
+            let before = core::mem::replace(&mut slot.counted, after);
             // A window that could not be made would have been refused before.
             let window = self.windows.entry(scope).or_default();
             window.advance(now);
@@ -185,18 +187,31 @@ impl Counter {
                 window.add(amount.slice, amount.wei);
             }
         }
+        self.make_room();
     }
 
     /// Forgets the oldest transactions: those that have left the window, and more if there are too many.
     fn make_room(&mut self) {
-        while let Some(key) = self.order.front() {
-            let done = self.slots.get(key).is_none_or(|slot| slot.highest(self.now).is_none());
-            let under_way = self.slots.get(key).is_some_and(|slot| !slot.held.is_empty());
-            if !done && (under_way || self.slots.len() < MAX_SLOTS) {
+        while let Some(oldest) = self.order.front() {
+            let is_needed = self.slots.get(oldest).is_some_and(|slot| {
+                let is_under_way = !slot.held.is_empty();
+                is_under_way || (self.slots.len() <= MAX_SLOTS && slot.highest(self.now).is_some())
+            });
+            if is_needed {
                 break;
             }
-            self.slots.remove(key);
+            self.slots.remove(oldest);
             self.order.pop_front();
+        }
+    }
+}
+
+/// Without what is the same for nearly all, the chain and the sender: hashing is what a decision costs most.
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.nonce);
+        if let Scope::Recipient(Some(Address(to))) = self.scope {
+            state.write(to.as_slice());
         }
     }
 }

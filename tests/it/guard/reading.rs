@@ -6,6 +6,7 @@ use kms_signer::{
     ErrorKind,
     guard::{Allow, Guard, LimitRule, MessageRule, Rules, TransactionRule},
 };
+use proptest::prelude::*;
 
 const RULES: &str = r#"
 allow_blind_hashes = true
@@ -125,6 +126,22 @@ fn a_mistake_in_json_is_told_with_its_line_and_key() {
         for part in expected {
             assert!(text.contains(part), "{json}: {part:?} is not in: {text}");
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+
+    /// Rules are files that people edit: whatever becomes of one, it is read or refused with a line.
+    #[test]
+    fn no_text_makes_it_panic(at in 0..RULES.len(), cut in 0usize..20, put in "\\PC{0,12}") {
+        let end = (at + cut).min(RULES.len());
+        prop_assume!(RULES.is_char_boundary(at) && RULES.is_char_boundary(end));
+        let text = format!("{}{put}{}", &RULES[..at], &RULES[end..]);
+        if let Err(error) = Rules::from_toml(&text) {
+            prop_assert!(error.to_string().contains("line "), "{}", error);
+        }
+        let _ = Rules::from_json(&text);
     }
 }
 

@@ -103,7 +103,12 @@ async fn connect_keys(settings: &[KeySettings]) -> Result<(Vec<Arc<Key>>, Vec<Km
     for KeySettings { name, key, region, expected_address } in settings {
         let wrong = |error: kms_signer::Error| format!("the key {name}: {error}");
         let reference: kms_signer::KeyRef = key.parse().map_err(wrong)?;
-        let place = reference.region().map(str::to_owned).or_else(|| region.clone());
+        let place = match (reference.region(), region) {
+            (Some(of_key), Some(region)) if of_key != region => {
+                return Err(format!("the key {name}: its region is {region}, and the ARN says {of_key}"));
+            }
+            (of_key, region) => of_key.map(str::to_owned).or_else(|| region.clone()),
+        };
         let client = match clients.get(&place) {
             Some(client) => client.clone(),
             None => {

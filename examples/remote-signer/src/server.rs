@@ -6,7 +6,10 @@ use axum_server::Handle;
 use kms_signer::KmsClient;
 use metrics_exporter_prometheus::PrometheusHandle;
 use rustls::ServerConfig;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
@@ -76,20 +79,30 @@ impl Server {
         let ending = tokio::spawn(async move {
             end.await;
             tracing::info!("ending: nothing new is let in");
+            let begun = Instant::now();
             handle.graceful_shutdown(Some(limits.shutdown()));
+            begun
         });
         let served = server.serve(router(app).into_make_service()).await;
-        ending.abort();
+        // What is left of the time is for all that follows.
+        let begun = match &served {
+            Ok(()) => ending.await.ok(),
+            Err(_) => {
+                ending.abort();
+                None
+            }
+        };
+        let deadline = begun.unwrap_or_else(Instant::now) + limits.shutdown();
         if let Some(upkeep) = upkeep {
             upkeep.abort();
         }
         // A transaction on its way to the node, though its client has gone.
         service.tasks.close();
-        if timeout(limits.shutdown(), service.tasks.wait()).await.is_err() {
+        if timeout_at(deadline, service.tasks.wait()).await.is_err() {
             tracing::warn!("transactions were still on their way to the node");
         }
         for client in clients {
-            if let Err(error) = client.drain(limits.shutdown()).await {
+            if let Err(error) = client.drain(deadline.saturating_duration_since(Instant::now())).await {
                 tracing::warn!(%error, "calls of KMS were still under way");
             }
         }
@@ -97,23 +110,32 @@ impl Server {
     }
 }
 
-/// SIGTERM, or Ctrl-C.
+/// SIGTERM, or Ctrl-C, from now on.
 ///
 /// # Errors
 ///
 /// If signals cannot be waited for.
+#[cfg(unix)]
 pub fn signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
-    #[cfg(unix)]
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
-        #[cfg(unix)]
-        let terminated = terminate.recv();
-        #[cfg(not(unix))]
-        let terminated = std::future::pending::<Option<()>>();
         tokio::select! {
-            _ = terminated => {}
-            // Without a handler there is nothing to wait for.
-            Ok(()) = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
+    })
+}
+
+/// Ctrl-C.
+///
+/// # Errors
+///
+/// None.
+#[cfg(not(unix))]
+pub fn signal() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
     })
 }

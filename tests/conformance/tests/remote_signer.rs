@@ -260,14 +260,15 @@ async fn every_signature_outlives_a_kill_in_the_audit_file() {
             }
         }));
         let kill = async {
-            tokio::time::sleep(Duration::from_millis(700)).await;
+            while returned.lock().unwrap().len() < 200 * (round + 1) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             program.signal("KILL");
         };
         tokio::join!(clients, kill);
         let (verified, signed) = (verified(&audit), signed(&audit));
         let returned = returned.lock().unwrap();
         println!("{} returned, {} recorded, {} bytes cut", returned.len(), signed.len(), verified.partial_bytes());
-        assert!(returned.len() > 100 * (round + 1), "{}", returned.len());
         assert!(returned.is_subset(&signed));
         assert_eq!(verified.opened(), round as u64 + 1);
     }

@@ -12,6 +12,7 @@ mod access;
 mod audit;
 mod batches;
 mod bounds;
+mod garbage;
 mod methods;
 mod node;
 mod program;

@@ -1,5 +1,7 @@
 //! Each method, asked by a client that knows JSON-RPC and nothing else.
 
+use std::time::Duration;
+
 use alloy_consensus::{Transaction, TxEnvelope, transaction::SignerRecoverable};
 use alloy_dyn_abi::TypedData;
 use alloy_eips::Decodable2718;
@@ -242,17 +244,22 @@ async fn the_chain_is_the_configurations_or_the_nodes() {
 /// AWS's text names role, account and key; it is for the log.
 #[tokio::test]
 async fn what_kms_says_has_a_code() {
-    let server = Setup::default().start().await;
+    let server = Setup { kms_timeout: Some(Duration::from_secs(1)), ..Setup::default() }.start().await;
     let hello = json!(["0x68656c6c6f", server.accounts[0]]);
     for (fault, code, kind, retryable) in [
         (Fault::error("AccessDeniedException", 400, "arn:aws:iam::1:role/x"), -32603, "AccessDenied", false),
         (Fault::error("DisabledException", 400, "arn:aws:kms:x"), -32603, "KeyUnusable", false),
         (Fault::flipped_bit(), -32603, "SignatureMismatch", false),
+        (Fault::error("ThrottlingException", 400, "arn:aws:kms:x"), -32005, "Throttled", true),
+        (Fault::error("KMSInternalException", 500, "arn:aws:kms:x"), -32002, "Unavailable", true),
+        (Fault::stall(), -32002, "Timeout", true),
+        (Fault::disconnect(), -32002, "Transport", true),
     ] {
-        server.fake.inject(fault.on("Sign"));
+        server.fake.inject(fault.on("Sign").forever());
         let (found, text, data) = server.a("personal_sign", hello.clone()).await.unwrap_err();
         assert_eq!((found, &data["kind"], &data["retryable"]), (code, &json!(kind), &json!(retryable)), "{text}");
         assert!(!text.contains("arn:") && !data.to_string().contains("arn:"), "{text} {data}");
+        server.fake.clear_faults();
     }
     assert!(server.a("personal_sign", hello).await.is_ok());
 }

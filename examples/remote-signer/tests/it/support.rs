@@ -65,12 +65,14 @@ pub(crate) struct Setup {
     /// A third caller, whoever shows nothing, with the key 0.
     pub(crate) anonymous: bool,
     pub(crate) audit: Option<std::path::PathBuf>,
+    pub(crate) kms_timeout: Option<Duration>,
 }
 
 impl Setup {
     pub(crate) async fn start(self) -> Running {
         let fake = FakeKms::new();
-        let client = KmsClient::from(fake.client());
+        let client =
+            KmsClient::from(fake.client()).with_operation_timeout(self.kms_timeout.unwrap_or(Duration::from_secs(10)));
         let mut keys = Vec::new();
         for name in ["0", "1", "2"] {
             let signer = KmsSigner::new(client.clone(), fake.create_key().unwrap(), None).await.unwrap();

@@ -6,9 +6,9 @@ use std::{sync::Arc, time::Duration};
 
 use alloy_consensus::{TxEnvelope, TypedTransaction};
 use alloy_eips::Encodable2718;
-use alloy_network::TxSigner;
 use alloy_primitives::{B256, Bytes};
 use alloy_rpc_types_eth::TransactionRequest;
+use kms_signer::alloy_network::TxSigner;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::sync::OwnedMutexGuard;

@@ -55,7 +55,7 @@ mod rules;
 mod spent;
 
 pub use self::{
-    asked::Asked,
+    asked::{Asked, AskedTypedData},
     audit::{AuditLog, spendings},
     decision::{Guard, Permit},
     guarded::Guarded,

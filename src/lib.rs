@@ -139,6 +139,8 @@ mod signer;
 pub use alloy_primitives;
 #[cfg(feature = "network")]
 pub use {alloy_consensus, alloy_eips, alloy_network};
+#[cfg(feature = "guard")]
+pub use {alloy_dyn_abi, alloy_sol_types};
 #[cfg(feature = "aws")]
 pub use {alloy_signer, aws_sdk_kms};
 #[cfg(feature = "connect")]

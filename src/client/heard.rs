@@ -12,7 +12,7 @@ tokio::task_local! {
 }
 
 /// What the last call of `Sign` told.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Heard {
     pub(crate) key: Option<String>,
     pub(crate) request_id: Option<String>,
@@ -24,7 +24,14 @@ pub(crate) async fn listen<F: Future>(signing: F) -> (F::Output, Heard) {
         let output = signing.await;
         (output, HEARD.with(RefCell::take))
     };
-    HEARD.scope(RefCell::default(), heard).await
+    let (output, heard) = HEARD.scope(RefCell::default(), heard).await;
+    // Whoever else awaits it, as one guard around another does.
+    leave(heard.clone());
+    (output, heard)
+}
+
+fn leave(heard: Heard) {
+    let _ = HEARD.try_with(|cell| cell.replace(heard));
 }
 
 pub(super) fn is_listening() -> bool {
@@ -35,6 +42,5 @@ pub(super) fn tell(event: &CallEvent<'_>) {
     if event.operation() != Operation::Sign {
         return;
     }
-    let heard = Heard { key: event.key().map(str::to_owned), request_id: event.request_id().map(str::to_owned) };
-    let _ = HEARD.try_with(|cell| cell.replace(heard));
+    leave(Heard { key: event.key().map(str::to_owned), request_id: event.request_id().map(str::to_owned) });
 }

@@ -1,9 +1,9 @@
 //! The guard: rules, limits, and the permits it gives.
 
-use core::fmt;
+use core::{fmt, time::Duration};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    time::{Instant, SystemTime},
 };
 
 use alloy_primitives::Address;
@@ -46,6 +46,7 @@ pub struct Guard(Arc<Inner>);
 struct Inner {
     rules: Rules,
     spent: Mutex<Spent>,
+    clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
 /// What a guard gives for what may be signed. Its share of the limits is given back when it is dropped, unless it was
@@ -64,9 +65,20 @@ impl Guard {
     ///
     /// [`ErrorKind::Config`] if a rule contradicts itself, allows nothing, or has another's name.
     pub fn new(rules: Rules) -> Result<Self> {
+        // Time as it passes: nobody frees a limit by setting the system's clock.
+        let (began, since) = (SystemTime::now(), Instant::now());
+        Self::with_clock(rules, move || began + since.elapsed())
+    }
+
+    /// A guard whose limits' windows slide with a clock of yours, for instance one that a test moves. One that goes back frees nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn with_clock(rules: Rules, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Result<Self> {
         rules.check()?;
         let spent = Mutex::new(Spent::new(&rules.limits));
-        Ok(Self(Arc::new(Inner { rules, spent })))
+        Ok(Self(Arc::new(Inner { rules, spent, clock: Box::new(clock) })))
     }
 
     /// A guard with rules from TOML.
@@ -98,30 +110,28 @@ impl Guard {
     ///
     /// [`ErrorKind::GuardDenied`], with the name of the rule that came closest or of the limit, and the offending value.
     pub fn judge(&self, sender: Address, asked: &Asked<'_>) -> Result<Permit> {
-        self.judge_at(sender, asked, SystemTime::now())
-    }
-
-    /// Decides as of a time, which is that of the limits' windows. A time that is earlier than one before counts as that one.
-    ///
-    /// # Errors
-    ///
-    /// As [`judge`](Self::judge).
-    pub fn judge_at(&self, sender: Address, asked: &Asked<'_>, now: SystemTime) -> Result<Permit> {
         let denied = |denied: Denied| denied.into_error(asked);
         let rule = self.0.rules.allow(asked).map_err(denied)?;
-        let hold = match asked.spending(sender, now) {
+        let hold = match asked.spending(sender, (self.0.clock)()) {
             Some(spending) if !self.0.rules.limits.is_empty() => Some(self.spent().hold(spending).map_err(denied)?),
             _ => None,
         };
         Ok(Permit { guard: self.clone(), rule: rule.to_owned(), hold })
     }
 
-    /// Counts what was spent before this process began, from the [audit file](super::spendings).
+    /// Counts what was spent before this process began: from an audit file, [`AuditLog::restore`](super::AuditLog::restore) does it. A
+    /// spending in the future counts from now on.
     pub fn restore(&self, spendings: impl IntoIterator<Item = Spending>) {
+        let now = (self.0.clock)();
         let mut spent = self.spent();
         for spending in spendings {
-            spent.restore(spending);
+            spent.restore(spending, now);
         }
+    }
+
+    /// How far back spendings count.
+    pub(super) fn longest_window(&self) -> Duration {
+        self.0.rules.limits.iter().map(|limit| limit.window).max().unwrap_or_default()
     }
 
     fn spent(&self) -> MutexGuard<'_, Spent> {
@@ -136,9 +146,36 @@ impl Permit {
     }
 
     /// It was signed: its share of the limits is spent.
-    pub fn used(mut self) {
-        if let Some(hold) = self.hold.take() {
-            self.guard.spent().settle(hold);
+    pub fn used(self) {
+        drop(self.used_unless_returned());
+    }
+
+    /// It is about to be signed: from now on its share is spent unless it is returned.
+    pub(super) fn used_unless_returned(self) -> InUse {
+        InUse(Some(self))
+    }
+}
+
+/// A permit whose share of the limits is spent when it is dropped.
+pub(super) struct InUse(Option<Permit>);
+
+impl InUse {
+    /// Returns the share if there cannot be a signature.
+    pub(super) fn settle<T>(mut self, result: &alloy_signer::Result<T>) {
+        let is_certain = |error| Error::find(error).is_none_or(|error| !error.may_have_signed());
+        if result.as_ref().is_err_and(|error| is_certain(error)) {
+            drop(self.0.take());
+        }
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        if let Some(mut permit) = self.0.take()
+            && let Some(hold) = permit.hold.take()
+        {
+            let now = (permit.guard.0.clock)();
+            permit.guard.spent().settle(hold, now);
         }
     }
 }
@@ -152,7 +189,7 @@ impl Drop for Permit {
 }
 
 impl Denied {
-    fn into_error(self, asked: &Asked<'_>) -> Error {
+    pub(super) fn into_error(self, asked: &Asked<'_>) -> Error {
         let kind = asked.kind().replace('_', " ");
         match self.rule {
             Some(rule) => {

@@ -1,5 +1,7 @@
 //! A signer that asks a guard first.
 
+mod kms;
+mod typed_data;
 mod watch;
 
 use core::fmt;
@@ -9,16 +11,18 @@ use alloy_consensus::SignableTransaction;
 use alloy_dyn_abi::eip712::TypedData;
 use alloy_eips::eip7702::{Authorization, SignedAuthorization};
 use alloy_network::{Ethereum, EthereumWallet, IntoWallet, TxSigner};
-use alloy_primitives::{Address, B256, ChainId, Signature, eip191_hash_message};
+use alloy_primitives::{Address, B256, ChainId, Signature, eip191_hash_message, hex};
 use alloy_signer::Signer;
 use alloy_sol_types::{Eip712Domain, SolStruct};
 use async_trait::async_trait;
+use serde_json::json;
 
-use self::watch::Watch;
+use self::{typed_data::Types, watch::Watch};
 use super::{
-    asked::Asked,
+    asked::{Asked, AskedTypedData, content, object},
     decision::{Guard, Permit},
     record::Recorder,
+    rules::Denied,
 };
 use crate::{client::heard, observe::Observer};
 
@@ -29,8 +33,12 @@ use crate::{client::heard, observe::Observer};
 /// the rules say otherwise. A denial is [`ErrorKind::GuardDenied`](crate::ErrorKind::GuardDenied), found with
 /// [`Error::find`](crate::Error::find), and nothing has been asked of the signer then.
 ///
-/// A spending limit counts a transaction from the decision on, so that concurrent calls cannot overspend it; what fails, or is no
-/// longer waited for, gives its share back.
+/// A spending limit counts a transaction from the decision on, so that concurrent calls cannot overspend it. What fails gives its share back, unless
+/// the signer may have signed all the same ([`Error::may_have_signed`](crate::Error::may_have_signed)) or its caller no longer waited: then somebody may
+/// hold the signature. Asking again for the same nonce counts once.
+///
+/// Typed data that comes as JSON is denied if hashing it would take out of proportion long: with more than 256 types, or types that expand to more
+/// than 10,000 members.
 ///
 /// Whoever has a clone of the wrapped signer can pass the guard by. There is no getter for it.
 ///
@@ -76,7 +84,8 @@ impl<S> Guarded<S> {
         self
     }
 
-    /// The key ARN, for events and records. Without it a signature's says which key KMS was asked for, and a denial's says none.
+    /// The key ARN, for events and records of decisions; those of signatures say which key KMS was asked for.
+    /// [`KmsSigner::guarded`](crate::KmsSigner::guarded) sets it.
     pub fn with_key(mut self, key: impl AsRef<str>) -> Self {
         self.key = Some(key.as_ref().into());
         self
@@ -126,16 +135,21 @@ impl<S: Signer + Send + Sync> Guarded<S> {
     pub async fn sign_authorization(&self, authorization: &Authorization) -> alloy_signer::Result<SignedAuthorization> {
         let digest = authorization.signature_hash();
         let asked = Asked::Authorization(authorization);
-        let decision = self.decide(&asked, || digest).await?;
+        let decision = self.decide(&asked, || Some(digest)).await?;
         let signature = decision.sign(self.signer.sign_hash(&digest)).await?;
         Ok(authorization.clone().into_signed(signature))
     }
 
     /// Decides, and records the decision.
-    async fn decide(&self, asked: &Asked<'_>, digest: impl FnOnce() -> B256) -> alloy_signer::Result<Decision<'_>> {
+    async fn decide(
+        &self,
+        asked: &Asked<'_>,
+        digest: impl FnOnce() -> Option<B256>,
+    ) -> alloy_signer::Result<Decision<'_>> {
         let sender = Signer::address(&self.signer);
+        let verdict = self.guard.judge(sender, asked);
         let mut watch = self.is_watched().then(|| Watch::new(self, sender, asked, digest()));
-        match self.guard.judge(sender, asked) {
+        match verdict {
             Ok(permit) => {
                 if let Some(watch) = &mut watch {
                     watch.allowed(permit.rule()).await?;
@@ -144,11 +158,20 @@ impl<S: Signer + Send + Sync> Guarded<S> {
             }
             Err(denial) => {
                 if let Some(watch) = watch {
-                    watch.denied(&denial).await;
+                    watch.denied(denial.rule(), denial.to_string()).await;
                 }
                 Err(denial.into())
             }
         }
+    }
+
+    /// A denial that needs no rule.
+    async fn deny(&self, asked: &Asked<'_>, reason: String) -> alloy_signer::Error {
+        let denial = Denied { rule: None, reason }.into_error(asked);
+        if self.is_watched() {
+            Watch::new(self, Signer::address(&self.signer), asked, None).denied(None, denial.to_string()).await;
+        }
+        denial.into()
     }
 
     fn is_watched(&self) -> bool {
@@ -168,16 +191,17 @@ impl Decision<'_> {
         self,
         signing: impl Future<Output = alloy_signer::Result<Signature>>,
     ) -> alloy_signer::Result<Signature> {
+        // From here on a signature may exist, whoever waits for it.
+        let spent = self.permit.used_unless_returned();
         let Some(watch) = self.watch else {
-            let signature = signing.await?;
-            self.permit.used();
-            return Ok(signature);
+            let result = signing.await;
+            spent.settle(&result);
+            return result;
         };
         let (result, heard) = heard::listen(signing).await;
+        spent.settle(&result);
         match result {
             Ok(signature) => {
-                // Recorded or not, the signature exists.
-                self.permit.used();
                 watch.signed(heard).await?;
                 Ok(signature)
             }
@@ -192,29 +216,42 @@ impl Decision<'_> {
 #[async_trait]
 impl<S: Signer + Send + Sync> Signer for Guarded<S> {
     async fn sign_hash(&self, hash: &B256) -> alloy_signer::Result<Signature> {
-        self.decide(&Asked::Hash(hash), || *hash).await?.sign(self.signer.sign_hash(hash)).await
+        self.decide(&Asked::Hash(hash), || Some(*hash)).await?.sign(self.signer.sign_hash(hash)).await
     }
 
     async fn sign_message(&self, message: &[u8]) -> alloy_signer::Result<Signature> {
-        let decision = self.decide(&Asked::Message(message), || eip191_hash_message(message)).await?;
+        let decision = self.decide(&Asked::Message(message), || Some(eip191_hash_message(message))).await?;
         decision.sign(self.signer.sign_message(message)).await
     }
 
+    /// Sized signers only: a `Box<Guarded<_>>` or `&mut Guarded<_>` signs such data as a bare hash, which is denied as one.
     async fn sign_typed_data<T: SolStruct + Send + Sync>(
         &self,
         payload: &T,
         domain: &Eip712Domain,
     ) -> alloy_signer::Result<Signature> {
-        let asked = Asked::TypedData { domain, primary_type: T::NAME, message: None };
-        let decision = self.decide(&asked, || payload.eip712_signing_hash(domain)).await?;
+        let content = || {
+            let (ty, data) = (T::eip712_encode_type(), payload.eip712_encode_data());
+            object([
+                ("type", content(ty.as_bytes(), || json!(ty))),
+                ("data", content(&data, || json!(hex::encode_prefixed(&data)))),
+            ])
+        };
+        let asked = Asked::TypedData(AskedTypedData::new(domain, T::NAME).with_content(&content));
+        let decision = self.decide(&asked, || Some(payload.eip712_signing_hash(domain))).await?;
         decision.sign(self.signer.sign_typed_data(payload, domain)).await
     }
 
     async fn sign_dynamic_typed_data(&self, payload: &TypedData) -> alloy_signer::Result<Signature> {
-        let TypedData { domain, primary_type, message, .. } = payload;
-        let digest = payload.eip712_signing_hash()?;
-        let asked = Asked::TypedData { domain, primary_type, message: Some(message) };
-        self.decide(&asked, || digest).await?.sign(self.signer.sign_dynamic_typed_data(payload)).await
+        let types = Types::of(payload);
+        let asked = AskedTypedData::new(&payload.domain, &payload.primary_type);
+        if let Err(reason) = types.check() {
+            return Err(self.deny(&Asked::TypedData(asked), reason).await);
+        }
+        let content = || types.describe();
+        let asked = Asked::TypedData(asked.with_content(&content));
+        let decision = self.decide(&asked, || payload.eip712_signing_hash().ok()).await?;
+        decision.sign(self.signer.sign_dynamic_typed_data(payload)).await
     }
 
     fn address(&self) -> Address {
@@ -245,9 +282,14 @@ impl<S: Signer + TxSigner<Signature> + Send + Sync> TxSigner<Signature> for Guar
             && !transaction.set_chain_id_checked(signer)
             && let Some(tx) = transaction.chain_id()
         {
-            return Err(alloy_signer::Error::TransactionChainIdMismatch { signer, tx });
+            let mismatch = alloy_signer::Error::TransactionChainIdMismatch { signer, tx };
+            if self.is_watched() {
+                let asked = Asked::Transaction(&*transaction);
+                Watch::new(self, Signer::address(&self.signer), &asked, None).denied(None, mismatch.to_string()).await;
+            }
+            return Err(mismatch);
         }
-        let decision = self.decide(&Asked::Transaction(&*transaction), || transaction.signature_hash()).await?;
+        let decision = self.decide(&Asked::Transaction(&*transaction), || Some(transaction.signature_hash())).await?;
         decision.sign(self.signer.sign_transaction(transaction)).await
     }
 }

@@ -1,10 +1,10 @@
 //! What is recorded of a decision and of what came of it.
 
-use std::{error::Error as StdError, time::SystemTime};
+use std::{error::Error as StdError, sync::Arc, time::SystemTime};
 
 use alloy_consensus::Transaction;
 use alloy_eips::eip4844::DATA_GAS_PER_BLOB;
-use alloy_primitives::{Address, B256, ChainId, U256};
+use alloy_primitives::{Address, ChainId, U256};
 use async_trait::async_trait;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
@@ -22,8 +22,15 @@ pub trait Recorder: Send + Sync + 'static {
     /// # Errors
     ///
     /// Any error, if it could not be kept. The caller of the signer gets it as the source of an
-    /// [`ErrorKind::Unrecorded`](crate::ErrorKind::Unrecorded), or as it is where it is this crate's own.
+    /// [`ErrorKind::Unrecorded`](crate::ErrorKind::Unrecorded).
     async fn record(&self, record: &Record<'_>) -> Result<(), Box<dyn StdError + Send + Sync>>;
+}
+
+#[async_trait]
+impl<R: Recorder + ?Sized> Recorder for Arc<R> {
+    async fn record(&self, record: &Record<'_>) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        (**self).record(record).await
+    }
 }
 
 /// A record: who asked, what was asked, what was decided, and what came of it.
@@ -37,6 +44,7 @@ pub struct Record<'a> {
     pub(super) event: GuardEvent<'a>,
     pub(super) asked: Option<&'a Value>,
     pub(super) spending: Option<Spending>,
+    pub(super) may_have_signed: bool,
 }
 
 /// What a transaction may cost its sender, for the limits.
@@ -51,7 +59,7 @@ pub struct Spending {
 }
 
 impl<'a> Record<'a> {
-    /// When it was written.
+    /// When it was asked, in the record of a decision; when it was written, in the others.
     pub fn at(&self) -> SystemTime {
         self.at
     }
@@ -66,6 +74,11 @@ impl<'a> Record<'a> {
         self.asked
     }
 
+    /// Whether the signer may have made a signature that the caller did not get, where it failed. The limits count it then.
+    pub fn may_have_signed(&self) -> bool {
+        self.may_have_signed
+    }
+
     /// What the transaction may cost its sender.
     pub fn spending(&self) -> Option<&Spending> {
         self.spending.as_ref()
@@ -73,6 +86,11 @@ impl<'a> Record<'a> {
 }
 
 impl Spending {
+    /// A spending of `wei`, value and highest fee, for [`Guard::restore`](super::Guard::restore): from a record of your own.
+    pub fn new(at: SystemTime, sender: Address, chain_id: ChainId, nonce: u64, to: Option<Address>, wei: U256) -> Self {
+        Self { at, chain_id, sender, nonce, to, wei }
+    }
+
     /// Value, and every fee at its highest.
     pub(super) fn of(
         transaction: &(dyn Transaction + 'static),
@@ -123,7 +141,7 @@ impl Spending {
 impl Serialize for Record<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let GuardEvent { stage, id, caller, signer, key, rule, reason, digest, request_id, .. } = &self.event;
-        let mut line = serializer.serialize_struct("Record", 11)?;
+        let mut line = serializer.serialize_struct("Record", 12)?;
         line.serialize_field("time", &humantime::format_rfc3339_millis(self.at).to_string())?;
         line.serialize_field("stage", stage.as_label())?;
         line.serialize_field("id", &format!("{id:016x}"))?;
@@ -131,7 +149,7 @@ impl Serialize for Record<'_> {
         line.serialize_field("signer", &signer.to_checksum(None))?;
         line.serialize_field("key", key)?;
         line.serialize_field("rule", rule)?;
-        line.serialize_field("digest", digest as &B256)?;
+        line.serialize_field("digest", digest)?;
         match stage {
             Stage::Denied => line.serialize_field("reason", reason)?,
             Stage::Allowed => line.serialize_field("spending", &self.spending)?,
@@ -139,6 +157,7 @@ impl Serialize for Record<'_> {
             Stage::Failed | Stage::Unrecorded => {
                 line.serialize_field("reason", reason)?;
                 line.serialize_field("request_id", request_id)?;
+                line.serialize_field("may_have_signed", &self.may_have_signed)?;
             }
         }
         if let Some(asked) = self.asked {

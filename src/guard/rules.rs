@@ -1,5 +1,6 @@
 //! Rules: what may be signed. Pure and synchronous; what no rule allows is denied.
 
+mod address;
 mod allow;
 mod amount;
 mod authorization;
@@ -9,6 +10,8 @@ mod message;
 mod read;
 mod transaction;
 mod typed_data;
+
+use std::collections::HashSet;
 
 use serde::{Deserialize, Deserializer, de};
 
@@ -48,6 +51,9 @@ pub struct Rules {
     pub allow_blind_hashes: bool,
 }
 
+/// What records say where a hash was allowed unseen.
+const BLIND: &str = "allow_blind_hashes";
+
 /// Why nothing was allowed.
 #[derive(Debug)]
 pub(super) struct Denied {
@@ -83,7 +89,9 @@ impl Rules {
     /// [`ErrorKind::Config`] for what is no TOML, for a key that is unknown, missing or has a wrong value, and for a rule that
     /// contradicts itself; with the line and the key.
     pub fn from_toml(text: &str) -> Result<Self> {
-        read::toml(text)
+        let rules = read::toml(text)?;
+        rules.check_names().map_err(mistake)?;
+        Ok(rules)
     }
 
     /// Rules from JSON, with the same keys.
@@ -92,7 +100,9 @@ impl Rules {
     ///
     /// As [`from_toml`](Self::from_toml).
     pub fn from_json(text: &str) -> Result<Self> {
-        read::json(text)
+        let rules = read::json(text)?;
+        rules.check_names().map_err(mistake)?;
+        Ok(rules)
     }
 
     /// The name of the rule that allows what is asked. Limits are not looked at.
@@ -100,14 +110,16 @@ impl Rules {
         match *asked {
             Asked::Transaction(transaction) => first_to_allow(&self.transactions, transaction, asked.kind()),
             Asked::Message(message) => first_to_allow(&self.messages, message, asked.kind()),
-            Asked::TypedData { domain, primary_type, .. } => {
-                first_to_allow(&self.typed_data, (domain, primary_type), asked.kind())
+            Asked::TypedData(data) => {
+                first_to_allow(&self.typed_data, (data.domain(), data.primary_type()), asked.kind())
             }
             Asked::Authorization(authorization) => first_to_allow(&self.authorizations, authorization, asked.kind()),
-            Asked::Hash(_) if self.allow_blind_hashes => Ok("allow_blind_hashes"),
+            Asked::Hash(_) if self.allow_blind_hashes => Ok(BLIND),
             Asked::Hash(_) => Err(Denied {
                 rule: None,
-                reason: "a bare hash shows nothing of what it is the hash of; allow_blind_hashes is off".to_owned(),
+                reason: format!(
+                    "a bare hash shows nothing of what it is the hash of, and {BLIND} is off; typed data that is signed through a Box<Guarded<_>> needs sign_dynamic_typed_data"
+                ),
             }),
         }
     }
@@ -122,7 +134,26 @@ impl Rules {
             ("limits", check_all(&self.limits)),
         ];
         for (key, check) in checks {
-            check.map_err(|reason| Error::new(ErrorKind::Config, Operation::ReadRules, format!("{key}: {reason}")))?;
+            check.map_err(|reason| mistake(format!("{key}: {reason}")))?;
+        }
+        self.check_names().map_err(mistake)
+    }
+
+    /// Errors and records say by its name which rule it was.
+    fn check_names(&self) -> Result<(), String> {
+        let names = names(&self.transactions)
+            .chain(names(&self.messages))
+            .chain(names(&self.typed_data))
+            .chain(names(&self.authorizations))
+            .chain(names(&self.limits));
+        let mut seen = HashSet::from([BLIND]);
+        for name in names {
+            if !seen.insert(name) {
+                return Err(match name {
+                    BLIND => format!("no rule can have the name {BLIND:?}: records use it"),
+                    _ => format!("two rules have the name {name:?}"),
+                });
+            }
         }
         Ok(())
     }
@@ -144,13 +175,18 @@ fn first_to_allow<'r, R: Rule>(rules: &'r [R], asked: R::Asked<'_>, kind: &str) 
     })
 }
 
+fn mistake(reason: String) -> Error {
+    Error::new(ErrorKind::Config, Operation::ReadRules, reason)
+}
+
+fn names<R: Named>(rules: &[R]) -> impl Iterator<Item = &str> {
+    rules.iter().map(Named::name)
+}
+
 fn check_all<R: Named>(rules: &[R]) -> Result<(), String> {
     for (index, rule) in rules.iter().enumerate() {
         if rule.name().trim().is_empty() {
             return Err(format!("rule {} has no name", index + 1));
-        }
-        if rules.iter().take(index).any(|earlier| earlier.name() == rule.name()) {
-            return Err(format!("two rules have the name {:?}", rule.name()));
         }
         rule.check().map_err(|reason| format!("rule {:?} {reason}", rule.name()))?;
     }

@@ -50,8 +50,10 @@ impl Spent {
     }
 
     /// The transaction was signed: what is held is spent.
-    pub(super) fn settle(&mut self, hold: Hold) {
+    pub(super) fn settle(&mut self, hold: Hold, now: SystemTime) {
+        let now = self.advance(now);
         for counter in &mut self.counters {
+            counter.advance(now);
             counter.settle(hold.number, &hold.spending);
         }
     }
@@ -64,11 +66,12 @@ impl Spent {
     }
 
     /// What was spent before this process began.
-    pub(super) fn restore(&mut self, spending: Spending) {
-        let now = self.advance(spending.at);
+    pub(super) fn restore(&mut self, spending: Spending, now: SystemTime) {
+        let now = self.advance(now);
         for counter in &mut self.counters {
             counter.advance(now);
-            counter.restore(&spending, millis(spending.at));
+            // The clock may have been ahead when it was written.
+            counter.restore(&spending, millis(spending.at).min(now));
         }
     }
 

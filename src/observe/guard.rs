@@ -18,7 +18,7 @@ pub struct GuardEvent<'a> {
     pub(crate) asked: &'static str,
     pub(crate) rule: Option<&'a str>,
     pub(crate) reason: Option<&'a str>,
-    pub(crate) digest: B256,
+    pub(crate) digest: Option<B256>,
     pub(crate) request_id: Option<&'a str>,
     pub(crate) latency: Duration,
 }
@@ -80,8 +80,8 @@ impl<'a> GuardEvent<'a> {
         self.reason
     }
 
-    /// The digest, 32 bytes, that was to be signed.
-    pub fn digest(&self) -> B256 {
+    /// The digest, 32 bytes, that was to be signed. None for typed data that is too large or has none.
+    pub fn digest(&self) -> Option<B256> {
         self.digest
     }
 

@@ -14,7 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("signer", &["error", "key_ref", "public_key", "signature", "observe", "client"]),
     ("iam", &["error", "key_ref"]),
     ("keys", &["error", "key_ref", "public_key", "signature", "observe", "iam", "client", "signer"]),
-    ("guard", &["error", "observe", "client"]),
+    ("guard", &["error", "key_ref", "observe", "client", "signer"]),
     ("fake", &["error", "key_ref", "public_key", "signature"]),
     ("guide", &[]),
 ];
@@ -35,6 +35,28 @@ fn no_file_uses_a_layer_above_it() {
         }
     }
     assert!(edges > 20, "only {edges} uses found: the test no longer sees them");
+}
+
+/// The guard's rules and limits are pure; what wraps signers and writes files is above them.
+#[test]
+fn the_guards_rules_use_no_runtime_and_no_client() {
+    const PURE: [&str; 7] = ["asked.rs", "decision.rs", "record.rs", "rules.rs", "rules/", "spent.rs", "spent/"];
+    let mut seen = 0;
+    for (file, text) in sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/guard"))) {
+        if PURE.iter().any(|pure| file.starts_with(pure)) {
+            seen += 1;
+            let used = used_modules(&format!("guard/{file}"), &text);
+            assert!(
+                used.iter().all(|module| matches!(module.as_str(), "error" | "observe" | "guard")),
+                "{file}: {used:?}"
+            );
+            for above in ["tokio::", "aws_", "super::guarded", "super::audit::"] {
+                let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+                assert!(!code.collect::<String>().contains(above), "{file} uses {above}");
+            }
+        }
+    }
+    assert!(seen > 15, "only {seen} files found");
 }
 
 /// Every Rust file below `root`, by its path from there.

@@ -63,11 +63,11 @@ fn record(stage: Stage, id: u64) -> Record<'static> {
         asked: "transaction",
         rule: Some("small transfers"),
         reason: None,
-        digest: B256::repeat_byte(0xd1),
+        digest: Some(B256::repeat_byte(0xd1)),
         request_id: None,
         latency: Duration::ZERO,
     };
-    Record { at: SystemTime::UNIX_EPOCH + NOON, event, asked: None, spending: None }
+    Record { at: SystemTime::UNIX_EPOCH + NOON, event, asked: None, spending: None, may_have_signed: false }
 }
 
 fn spending(id: u64, wei: u64) -> Record<'static> {

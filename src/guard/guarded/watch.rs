@@ -1,6 +1,9 @@
 //! Tells observers and recorders of one request, from the decision to what came of it.
 
-use std::time::{Instant, SystemTime};
+use std::{
+    error::Error as StdError,
+    time::{Instant, SystemTime},
+};
 
 use alloy_primitives::{Address, B256};
 use serde_json::Value;
@@ -26,7 +29,7 @@ pub(super) struct Watch<'a> {
     signer: Address,
     key: Option<&'a str>,
     asked: &'static str,
-    digest: B256,
+    digest: Option<B256>,
     started: Instant,
     at: SystemTime,
     /// For the record of the decision.
@@ -44,10 +47,11 @@ struct Told<'t> {
     reason: Option<&'t str>,
     key: Option<&'t str>,
     request_id: Option<&'t str>,
+    may_have_signed: bool,
 }
 
 impl<'a> Watch<'a> {
-    pub(super) fn new<S>(guarded: &'a Guarded<S>, signer: Address, asked: &Asked<'_>, digest: B256) -> Self {
+    pub(super) fn new<S>(guarded: &'a Guarded<S>, signer: Address, asked: &Asked<'_>, digest: Option<B256>) -> Self {
         let at = SystemTime::now();
         let recorder = guarded.recorder.as_deref();
         Self {
@@ -70,9 +74,8 @@ impl<'a> Watch<'a> {
     }
 
     /// A denial is a denial, recorded or not.
-    pub(super) async fn denied(mut self, denial: &Error) {
-        let reason = denial.to_string();
-        let told = Told { rule: denial.rule(), reason: Some(&reason), ..Told::default() };
+    pub(super) async fn denied(mut self, rule: Option<&str>, reason: String) {
+        let told = Told { rule, reason: Some(&reason), ..Told::default() };
         let _ = self.record(Stage::Denied, told).await;
         self.tell(Stage::Denied, told);
     }
@@ -80,7 +83,10 @@ impl<'a> Watch<'a> {
     /// Nothing may be signed where this fails.
     pub(super) async fn allowed(&mut self, rule: &str) -> Result<()> {
         self.rule = Some(rule.to_owned());
-        self.record(Stage::Allowed, Told::default()).await?;
+        if let Err(error) = self.record(Stage::Allowed, Told::default()).await {
+            self.tell(Stage::Failed, Told { reason: Some(&error.to_string()), ..Told::default() });
+            return Err(error);
+        }
         self.pending = true;
         self.tell(Stage::Allowed, Told::default());
         Ok(())
@@ -102,7 +108,8 @@ impl<'a> Watch<'a> {
     pub(super) async fn failed(mut self, heard: Heard, error: &alloy_signer::Error) {
         let reason = error.to_string();
         let (key, request_id) = (heard.key.as_deref(), heard.request_id.as_deref());
-        let told = Told { reason: Some(&reason), key, request_id, ..Told::default() };
+        let may_have_signed = Error::find(error).is_some_and(Error::may_have_signed);
+        let told = Told { reason: Some(&reason), key, request_id, may_have_signed, ..Told::default() };
         let _ = self.record(Stage::Failed, told).await;
         self.pending = false;
         self.tell(Stage::Failed, told);
@@ -117,13 +124,13 @@ impl<'a> Watch<'a> {
             event: self.event(stage, told),
             asked: described.as_ref(),
             spending: self.spending.filter(|_| stage == Stage::Allowed),
+            may_have_signed: told.may_have_signed,
         };
         let Err(error) = recorder.record(&record).await else { return Ok(()) };
         let error = match error.downcast::<Error>() {
-            Ok(own) => *own,
-            Err(error) => {
-                Error::new(ErrorKind::Unrecorded, Operation::Record, one_line(&error.to_string())).with_source(error)
-            }
+            Ok(own) if own.kind() == ErrorKind::Unrecorded => *own,
+            Ok(other) => unrecorded(other),
+            Err(error) => unrecorded(error),
         };
         self.tell(Stage::Unrecorded, Told { reason: Some(&error.to_string()), ..told });
         if self.allow_unrecorded { Ok(()) } else { Err(error) }
@@ -141,7 +148,7 @@ impl<'a> Watch<'a> {
             id: self.id,
             caller: self.caller,
             signer: self.signer,
-            key: self.key.or(told.key),
+            key: told.key.or(self.key),
             asked: self.asked,
             rule: told.rule.or(self.rule.as_deref()),
             reason: told.reason,
@@ -150,6 +157,10 @@ impl<'a> Watch<'a> {
             latency: self.started.elapsed(),
         }
     }
+}
+
+fn unrecorded(cause: Box<dyn StdError + Send + Sync>) -> Error {
+    Error::new(ErrorKind::Unrecorded, Operation::Record, one_line(&cause.to_string())).with_source(cause)
 }
 
 /// Tells the observer of what its caller no longer waited for.

@@ -4,7 +4,7 @@ use alloy_eips::eip7702::Authorization;
 use alloy_primitives::{Address, U256};
 use serde::Deserialize;
 
-use super::{Allow, Named, Rule};
+use super::{Allow, Named, Rule, address};
 
 /// EIP-7702 authorisations that are allowed. Whoever has one can have the account run the delegate's code, until another is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -13,9 +13,10 @@ use super::{Allow, Named, Rule};
 pub struct AuthorizationRule {
     /// What errors and records call it.
     pub name: String,
-    /// Chain ids. In an authorisation 0 means every chain; it is allowed where 0 is listed.
+    /// Chain ids. In an authorisation 0 means every chain; that is allowed where 0 is listed, and not by `any`.
     pub chain_ids: Allow<u64>,
     /// Contracts the account may delegate to. The zero address ends a delegation.
+    #[serde(deserialize_with = "address::addresses")]
     pub delegates: Allow<Address>,
 }
 
@@ -58,7 +59,7 @@ impl Rule for AuthorizationRule {
         match check {
             Check::Delegate => self.delegates.has(&authorization.address),
             Check::ChainId => match &self.chain_ids {
-                Allow::Any => true,
+                Allow::Any => !authorization.chain_id.is_zero(),
                 Allow::Only(ids) => ids.iter().any(|&listed| U256::from(listed) == authorization.chain_id),
             },
         }
@@ -68,7 +69,7 @@ impl Rule for AuthorizationRule {
         match check {
             Check::Delegate => format!("delegate {} is not among delegates, {}", authorization.address, self.delegates),
             Check::ChainId if authorization.chain_id.is_zero() => {
-                format!("chain id 0, which means every chain, is not among chain_ids, {}", self.chain_ids)
+                format!("chain id 0, which means every chain, is not listed in chain_ids, {}", self.chain_ids)
             }
             Check::ChainId => {
                 format!("chain id {} is not among chain_ids, {}", authorization.chain_id, self.chain_ids)

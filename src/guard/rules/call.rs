@@ -7,6 +7,8 @@ use alloy_json_abi::Function;
 use alloy_primitives::Selector;
 use serde::{Deserialize, Deserializer, de};
 
+use crate::error::{Error, ErrorKind, Operation, Result};
+
 /// What a transaction calls: nothing, or a function.
 ///
 /// In rules `"none"`, a signature such as `"transfer(address,uint256)"`, or its selector of 4 bytes, `"0xa9059cbb"`.
@@ -30,9 +32,15 @@ impl Call {
 }
 
 impl FromStr for Call {
-    type Err = String;
+    type Err = Error;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text).map_err(|mistake| Error::new(ErrorKind::Config, Operation::ReadRules, mistake))
+    }
+}
+
+impl Call {
+    fn parse(text: &str) -> Result<Self, String> {
         if text == "none" {
             return Ok(Self::None);
         }
@@ -64,7 +72,7 @@ impl fmt::Display for Call {
 
 impl<'de> Deserialize<'de> for Call {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 
@@ -81,9 +89,9 @@ mod tests {
             "transfer(address,uint)",
             "0xa9059cbb",
         ] {
-            assert_eq!(text.parse::<Call>().as_ref(), Ok(&transfer), "{text}");
+            assert_eq!(text.parse::<Call>().ok().as_ref(), Some(&transfer), "{text}");
         }
-        assert_eq!("none".parse(), Ok(Call::None));
+        assert_eq!("none".parse::<Call>().ok(), Some(Call::None));
         for text in ["", "transfer", "transfer(", "transfer(adress)", "0xa9059c", "0xa9059cbb00", "0xzz059cbb", "any"] {
             assert!(text.parse::<Call>().is_err(), "{text}");
         }

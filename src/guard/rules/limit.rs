@@ -9,7 +9,7 @@ use super::{Allow, Named, amount};
 
 /// What transactions may spend within a sliding window: value plus highest fee, in wei.
 ///
-/// A transaction counts from when it is decided, for the length of the window and up to a 64th more. Of those with the same chain,
+/// A transaction counts while it is under way, and from when it is signed for the length of the window and up to a 64th more. Of those with the same chain,
 /// sender and nonce only one can be mined, so they count once, with the highest amount. What fails gives its share back.
 ///
 /// It counts what leaves the sender as ether of the chain. What calls, messages and typed data move, tokens for instance, is for the

@@ -23,8 +23,8 @@ pub(super) fn json(text: &str) -> Result<Rules> {
     let mut parsed = serde_json::Deserializer::from_str(text);
     let place = |error: &serde_json::Error| {
         let (line, message) = (error.line(), error.to_string());
-        // Its own note of the place, which is given in front.
-        let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
+        // Without its own note of the place, which is given in front.
+        let message = message.rsplit_once(" at line ").map_or(&*message, |(message, _)| message).to_owned();
         ((line > 0).then_some(line), message)
     };
     let rules = serde_path_to_error::deserialize(&mut parsed).map_err(|error| {
@@ -39,16 +39,11 @@ pub(super) fn json(text: &str) -> Result<Rules> {
 }
 
 fn mistake(line: Option<usize>, key: Option<&serde_path_to_error::Path>, message: &str) -> Error {
-    let mut text = String::new();
-    if let Some(line) = line {
-        text.push_str(&format!("line {line}, "));
-    }
-    // An empty path is the whole document.
-    match key.map(ToString::to_string).filter(|path| path != ".") {
-        Some(path) => text.push_str(&format!("{path}: ")),
-        None if line.is_some() => text = text.replace(", ", ": "),
-        None => {}
-    }
-    text.push_str(&one_line(message));
+    let line = line.map(|line| format!("line {line}"));
+    // That of the whole document is a dot.
+    let key = key.map(ToString::to_string).filter(|key| key != ".");
+    let place: Vec<_> = line.into_iter().chain(key).collect();
+    let message = one_line(message);
+    let text = if place.is_empty() { message } else { format!("{}: {message}", place.join(", ")) };
     Error::new(ErrorKind::Config, Operation::ReadRules, text)
 }

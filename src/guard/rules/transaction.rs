@@ -4,7 +4,7 @@ use alloy_consensus::{Transaction, TxType};
 use alloy_primitives::{Address, ChainId, TxKind, U256};
 use serde::{Deserialize, Deserializer, de};
 
-use super::{Allow, Call, Named, Rule, amount};
+use super::{Allow, Call, Named, Rule, address, amount};
 
 /// Transactions that are allowed: those that pass every check of it.
 ///
@@ -19,7 +19,7 @@ pub struct TransactionRule {
     /// Chain ids (EIP-155).
     pub chain_ids: Allow<ChainId>,
     /// Recipients: accounts or contracts.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "address::addresses")]
     pub to: Allow<Address>,
     /// Whether a contract may be created. Its code is not looked at.
     #[serde(default)]
@@ -47,8 +47,8 @@ pub struct TransactionRule {
     /// The highest fee per gas of blobs, in wei; needed with `max_blobs`.
     #[serde(default, deserialize_with = "amount::gas_price")]
     pub max_fee_per_blob_gas: u128,
-    /// The highest number of authorisations (EIP-7702) that are sent along; 0 unless given. Each was signed by the account that
-    /// delegates; this signer's own are judged when they are signed.
+    /// The highest number of authorisations (EIP-7702) that are sent along; 0 unless given. Whose they are, and to what they delegate, is
+    /// not looked at: each was signed by the account that delegates. This signer's own are judged when they are signed.
     #[serde(default)]
     pub max_authorizations: u64,
 }

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, U256};
 use alloy_sol_types::Eip712Domain;
 use serde::Deserialize;
 
-use super::{Allow, Named, Rule};
+use super::{Allow, Named, Rule, address};
 
 /// EIP-712 typed data that is allowed, by its domain and its primary type. The domain's salt and the message itself are not looked at.
 ///
@@ -22,6 +22,7 @@ pub struct TypedDataRule {
     /// Chain ids of the domain.
     pub chain_ids: Allow<u64>,
     /// Contracts that verify the signature.
+    #[serde(deserialize_with = "address::addresses")]
     pub verifying_contracts: Allow<Address>,
     /// Names of the struct that is signed.
     pub primary_types: Allow<String>,

@@ -10,12 +10,15 @@ use super::{
     window::{SLICES, Window, has_left},
 };
 
-/// So many transactions are known again when they are replaced. Of older ones a replacement counts once more, which errs on the safe
-/// side.
+/// So many transactions are known again when they are replaced; half as many where both `total` and `per_recipient` are limited. Of
+/// older ones a replacement counts once more, which errs on the safe side.
 const MAX_SLOTS: usize = 16_384;
 
 /// So many recipients can have something in their windows at once.
 const MAX_RECIPIENTS: usize = 10_000;
+
+/// The slice of what is under way: it does not leave, however long that takes.
+const UNDER_WAY: u64 = u64::MAX;
 
 #[derive(Debug)]
 pub(super) struct Counter {
@@ -82,7 +85,7 @@ impl Counter {
     /// Whether there is room for what a transaction may spend; why not.
     pub(super) fn check(&mut self, spending: &Spending) -> Result<(), String> {
         for (scope, most) in self.scopes(spending) {
-            let taken = self.window(scope)?.sum();
+            let taken = self.sum(scope)?;
             let own = self.counted(&Key::of(scope, spending));
             let with_it = taken.saturating_sub(own).saturating_add(own.max(spending.wei));
             if with_it > most {
@@ -104,7 +107,7 @@ impl Counter {
     }
 
     pub(super) fn hold(&mut self, number: u64, spending: &Spending) {
-        let amount = Amount { slice: self.now, wei: spending.wei };
+        let amount = Amount { slice: UNDER_WAY, wei: spending.wei };
         self.for_each_slot(spending, |slot| slot.held.push((number, amount)));
     }
 
@@ -133,15 +136,20 @@ impl Counter {
 
     /// What a transaction counts against, and how much each may be.
     fn scopes(&self, spending: &Spending) -> impl Iterator<Item = (Scope, U256)> + use<> {
-        let counts = self.limit.chain_ids.has(&spending.chain_id);
+        // What costs nothing needs no memory.
+        let counts = self.limit.chain_ids.has(&spending.chain_id) && !spending.wei.is_zero();
         let total = self.limit.total.map(|most| (Scope::All, most));
         let recipient = self.limit.per_recipient.map(|most| (Scope::Recipient(spending.to), most));
         [total, recipient].into_iter().flatten().filter(move |_| counts)
     }
 
-    /// The window of a scope, as of now.
-    fn window(&mut self, scope: Scope) -> Result<&mut Window, String> {
-        if self.windows.len() > MAX_RECIPIENTS && !self.windows.contains_key(&scope) {
+    /// What counts in a scope now. Fails if there is no room for a scope that is new.
+    fn sum(&mut self, scope: Scope) -> Result<U256, String> {
+        if let Some(window) = self.windows.get_mut(&scope) {
+            window.advance(self.now);
+            return Ok(window.sum());
+        }
+        if self.windows.len() > MAX_RECIPIENTS {
             let now = self.now;
             self.windows.retain(|_, window| {
                 window.advance(now);
@@ -151,9 +159,7 @@ impl Counter {
                 return Err(format!("{MAX_RECIPIENTS} recipients have been paid within the window, which is the most"));
             }
         }
-        let window = self.windows.entry(scope).or_default();
-        window.advance(self.now);
-        Ok(window)
+        Ok(U256::ZERO)
     }
 
     /// What the transaction that is replaced counts now.
@@ -190,17 +196,23 @@ impl Counter {
         self.make_room();
     }
 
-    /// Forgets the oldest transactions: those that have left the window, and more if there are too many.
+    /// Forgets the oldest transactions: those that have left the window, and more if there are too many. What is under way is kept.
     fn make_room(&mut self) {
-        while let Some(oldest) = self.order.front() {
-            let is_needed = self.slots.get(oldest).is_some_and(|slot| {
-                let is_under_way = !slot.held.is_empty();
-                is_under_way || (self.slots.len() <= MAX_SLOTS && slot.highest(self.now).is_some())
-            });
-            if is_needed {
-                break;
+        for _ in 0..self.order.len() {
+            let Some(oldest) = self.order.front().copied() else { return };
+            let slot = self.slots.get(&oldest);
+            let is_full = self.slots.len() > MAX_SLOTS;
+            if slot.is_some_and(|slot| !slot.held.is_empty()) {
+                if !is_full {
+                    return;
+                }
+                self.order.rotate_left(1);
+                continue;
             }
-            self.slots.remove(oldest);
+            if !is_full && slot.is_some_and(|slot| slot.highest(self.now).is_some()) {
+                return;
+            }
+            self.slots.remove(&oldest);
             self.order.pop_front();
         }
     }

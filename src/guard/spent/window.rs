@@ -28,8 +28,8 @@ impl Window {
         while let Some(&(slice, amount)) = self.slices.front()
             && has_left(slice, now)
         {
-            self.sum = self.sum.saturating_sub(amount);
             self.slices.pop_front();
+            self.subtract(amount);
         }
     }
 
@@ -49,11 +49,19 @@ impl Window {
             && *same == slice
         {
             *counted = counted.saturating_sub(amount);
-            self.sum = self.sum.saturating_sub(amount);
             if counted.is_zero() {
                 self.slices.remove(at);
             }
+            self.subtract(amount);
         }
+    }
+
+    /// Where the sum is more than can be said, it is added up again.
+    fn subtract(&mut self, amount: U256) {
+        self.sum = match self.sum {
+            U256::MAX => self.slices.iter().fold(U256::ZERO, |sum, (_, amount)| sum.saturating_add(*amount)),
+            sum => sum.saturating_sub(amount),
+        };
     }
 }
 

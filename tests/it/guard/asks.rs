@@ -1,6 +1,12 @@
 //! What a guard is asked in tests, from TOML.
 
-use std::time::SystemTime;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, SystemTime},
+};
 
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEip2930, TxEip4844, TxEip7702, TxLegacy};
 use alloy_eips::{
@@ -11,7 +17,7 @@ use alloy_primitives::{Address, B256, Bytes, Signature, TxKind, U256, utils::par
 use alloy_sol_types::Eip712Domain;
 use kms_signer::{
     Result,
-    guard::{Asked, Guard, Permit},
+    guard::{Asked, AskedTypedData, Guard, Permit, Rules},
 };
 use serde::Deserialize;
 
@@ -120,11 +126,43 @@ impl Tx {
     }
 
     pub(super) fn judge(&self, guard: &Guard) -> Result<Permit> {
-        self.judge_at(guard, SystemTime::now())
+        guard.judge(SENDER, &Asked::Transaction(&*self.build()))
+    }
+}
+
+/// A guard, and the clock its windows slide with.
+pub(super) struct Timed {
+    pub(super) guard: Guard,
+    start: SystemTime,
+    since: Arc<AtomicU64>,
+}
+
+impl Timed {
+    pub(super) fn new(rules: &str) -> Self {
+        let (start, since) = (SystemTime::now(), Arc::new(AtomicU64::new(0)));
+        let clock = Arc::clone(&since);
+        let rules = Rules::from_toml(rules).unwrap_or_else(|error| panic!("{rules}\n{error}"));
+        let guard = Guard::with_clock(rules, move || start + Duration::from_millis(clock.load(Relaxed))).unwrap();
+        Self { guard, start, since }
     }
 
-    pub(super) fn judge_at(&self, guard: &Guard, now: SystemTime) -> Result<Permit> {
-        guard.judge_at(SENDER, &Asked::Transaction(&*self.build()), now)
+    /// Sets the clock: so long after the guard was made.
+    pub(super) fn set(&self, since: Duration) -> &Self {
+        self.since.store(since.as_millis().try_into().unwrap(), Relaxed);
+        self
+    }
+
+    pub(super) fn start(&self) -> SystemTime {
+        self.start
+    }
+
+    pub(super) fn judge(&self, tx: &Tx) -> Result<Permit> {
+        tx.judge(&self.guard)
+    }
+
+    /// Judges, and counts what is allowed as signed.
+    pub(super) fn sign(&self, tx: &Tx) -> bool {
+        self.judge(tx).map(Permit::used).is_ok()
     }
 }
 
@@ -149,8 +187,7 @@ impl Typed {
             verifying_contract: text(&self.verifying_contract).map(|address| address.parse().unwrap()),
             salt: None,
         };
-        let asked = Asked::TypedData { domain: &domain, primary_type: &self.primary_type, message: None };
-        guard.judge(SENDER, &asked)
+        guard.judge(SENDER, &Asked::TypedData(AskedTypedData::new(&domain, &self.primary_type)))
     }
 }
 

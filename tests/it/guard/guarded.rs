@@ -17,7 +17,7 @@ use kms_signer::{
     fake::{FakeKms, Fault},
     guard::{Guard, Guarded},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::properties::Counting;
 use crate::{assert_kind, fake_and_signer, ours};
@@ -223,8 +223,9 @@ async fn a_signature_that_fails_gives_its_share_of_the_limit_back() {
     assert_eq!(ours(&error).rule(), Some("l"));
 }
 
+/// Nobody knows whether it was signed. A restart sees a decision without an outcome, and counts it, too.
 #[tokio::test]
-async fn a_call_that_is_no_longer_waited_for_gives_its_share_back() {
+async fn a_call_that_is_no_longer_waited_for_counts_as_signed() {
     let (fake, signer) = fake_and_signer().await;
     let limit = "[[limits]]\nname = 'l'\nwindow = '1h'\ntotal = 100";
     let signer = Guarded::new(signer, Guard::from_toml(&format!("{RULES}{limit}")).unwrap());
@@ -232,6 +233,9 @@ async fn a_call_that_is_no_longer_waited_for_gives_its_share_back() {
     let mut stalled = payment(100);
     let waiting = signer.sign_transaction(&mut stalled);
     tokio::time::timeout(Duration::from_millis(50), waiting).await.unwrap_err();
+    let error = signer.sign_transaction(&mut TxEip1559 { nonce: 1, ..payment(1) }).await.unwrap_err();
+    assert_eq!(ours(&error).rule(), Some("l"));
+    // Asked once more, it counts once.
     signer.sign_transaction(&mut payment(100)).await.unwrap();
 }
 
@@ -255,4 +259,76 @@ async fn its_debug_shows_the_signer_and_no_rule() {
     let text = format!("{:?}", signer.with_caller("relayer"));
     assert!(text.contains("KmsSigner") && text.contains("relayer"), "{text}");
     assert!(!text.contains("max_value"), "{text}");
+}
+
+#[tokio::test]
+async fn a_box_takes_no_typed_data_for_a_hash_that_is_allowed() {
+    let (_fake, signer) = guarded().await;
+    let permit = Permit { spender: Address::ZERO, value: U256::from(1) };
+    let boxed = Box::new(signer);
+    let error = boxed.sign_typed_data(&permit, &domain("Token")).await.unwrap_err();
+    assert_kind(&error, ErrorKind::GuardDenied);
+    assert!(error.to_string().contains("sign_dynamic_typed_data"), "{error}");
+}
+
+#[tokio::test]
+async fn a_kms_signer_is_guarded_with_its_key() {
+    let (_fake, signer) = fake_and_signer().await;
+    let key = signer.key().clone();
+    let signer = signer.guarded(guard());
+    assert_eq!(signer.key(), &key);
+    signer.preflight().await.unwrap();
+    assert!(format!("{signer:?}").contains(&key.to_string()));
+}
+
+/// Some kilobytes that stand for as many members as there are atoms in a flea.
+#[tokio::test]
+async fn typed_data_that_expands_without_end_is_denied_at_once() {
+    let (fake, signer) = guarded().await;
+    let before = fake.requests().len();
+    let member = |name: &str, ty: &str| json!({ "name": name, "type": ty });
+    let document = |types: serde_json::Map<String, Value>, primary_type: &str, message: Value| -> TypedData {
+        let domain = json!({ "name": "Token", "chainId": 1 });
+        serde_json::from_value(
+            json!({ "domain": domain, "types": types, "primaryType": primary_type, "message": message }),
+        )
+        .unwrap()
+    };
+    let doubling = (0..60).map(|n| {
+        let next = format!("T{}", n + 1);
+        (format!("T{n}"), json!([member("a", &next), member("b", &next)]))
+    });
+    let chain = (0..100_000).map(|n| (format!("T{n}"), json!([member("a", &format!("T{}", n + 1))])));
+    let brackets = format!("uint256{}", "[]".repeat(100_000));
+    let deep = [("Permit".to_owned(), json!([member("value", &brackets)]))];
+    let wide = [(
+        "Permit".to_owned(),
+        (0..2000).map(|n| member(&format!("member_with_a_long_name_{n}"), "uint256")).collect(),
+    )];
+    let many = Value::Array(vec![json!({}); 100_000]);
+    for (data, said) in [
+        (document(doubling.collect(), "T0", json!({})), "expand"),
+        (document(chain.collect(), "T0", json!({})), "types"),
+        (document(deep.into_iter().collect(), "Permit", json!({ "value": [] })), "name"),
+        (document(wide.into_iter().collect(), "Permit", many), "values"),
+    ] {
+        let error = signer.sign_dynamic_typed_data(&data).await.unwrap_err();
+        assert_kind(&error, ErrorKind::GuardDenied);
+        assert!(error.to_string().contains(said), "{error}");
+    }
+    assert_eq!(fake.requests().len(), before);
+}
+
+/// A type within itself has no end either.
+#[tokio::test]
+async fn typed_data_with_a_type_in_itself_is_refused() {
+    let (_fake, signer) = guarded().await;
+    let data: TypedData = serde_json::from_value(json!({
+        "domain": { "name": "Token", "chainId": 1 },
+        "types": { "Permit": [{ "name": "a", "type": "Permit[]" }] },
+        "primaryType": "Permit",
+        "message": { "a": [] },
+    }))
+    .unwrap();
+    signer.sign_dynamic_typed_data(&data).await.unwrap_err();
 }

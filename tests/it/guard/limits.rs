@@ -10,16 +10,16 @@ use std::{
 };
 
 use alloy_primitives::{Address, U256};
-use kms_signer::{ErrorKind, guard::Guard};
+use kms_signer::{ErrorKind, guard::Spending};
 use proptest::prelude::*;
 
-use super::asks::Tx;
+use super::asks::{SENDER, Timed, Tx};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Everything is allowed, within these limits.
-fn guard(limits: &str) -> Guard {
-    Guard::from_toml(&format!(
+fn guard(limits: &str) -> Timed {
+    Timed::new(&format!(
         "
         [[transactions]]
         name = 'all'
@@ -35,7 +35,6 @@ fn guard(limits: &str) -> Guard {
         max_fee_per_blob_gas = '10 gwei'
         {limits}"
     ))
-    .unwrap()
 }
 
 /// A transaction without a fee.
@@ -47,21 +46,15 @@ fn to(address: u8, tx: Tx) -> Tx {
     Tx { to: Address::repeat_byte(address).to_string(), ..tx }
 }
 
-/// Judges, and counts what is allowed as signed.
-fn sign(guard: &Guard, tx: &Tx, at: SystemTime) -> bool {
-    tx.judge_at(guard, at).map(|permit| permit.used()).is_ok()
-}
-
 #[test]
 fn the_fee_counts_at_its_highest() {
-    let start = SystemTime::now();
     // 10 wei of value, 21,000 gas for 2 wei each, and two blobs of 131,072 gas for 3 wei each.
     let plain = Tx { max_fee_per_gas: "2".to_owned(), ..tx(0, 10) };
     let blobs = Tx { r#type: "eip4844".to_owned(), blobs: 2, max_fee_per_blob_gas: "3".to_owned(), ..plain.clone() };
     for (tx, wei) in [(&plain, 42_010), (&blobs, 42_010 + 2 * 131_072 * 3)] {
         for (total, is_allowed) in [(wei, true), (wei - 1, false)] {
             let guard = guard(&format!("[[limits]]\nname = 'l'\nwindow = '1h'\ntotal = {total}"));
-            assert_eq!(sign(&guard, tx, start), is_allowed, "{total}");
+            assert_eq!(guard.sign(tx), is_allowed, "{total}");
         }
     }
 }
@@ -70,8 +63,8 @@ fn the_fee_counts_at_its_highest() {
 fn a_denial_says_what_is_spent_and_by_which_limit() {
     let guard = guard("[[limits]]\nname = 'hourly'\nwindow = '1h'\ntotal = '1 ether'");
     let ether = |nonce, value: &str| Tx { value: super::asks::wei(value).to_string(), ..tx(nonce, 0) };
-    assert!(sign(&guard, &ether(0, "0.75 ether"), SystemTime::now()));
-    let error = ether(1, "0.5 ether").judge(&guard).unwrap_err();
+    assert!(guard.sign(&ether(0, "0.75 ether")));
+    let error = guard.judge(&ether(1, "0.5 ether")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::GuardDenied);
     assert_eq!(error.rule(), Some("hourly"));
     assert_eq!(
@@ -83,80 +76,75 @@ fn a_denial_says_what_is_spent_and_by_which_limit() {
 #[test]
 fn a_replacement_counts_once_at_the_higher_amount() {
     let guard = guard("[[limits]]\nname = 'l'\nwindow = '1h'\ntotal = 100");
-    let start = SystemTime::now();
-    assert!(sign(&guard, &tx(0, 60), start));
-    assert!(!sign(&guard, &tx(0, 101), start), "a replacement above the limit");
-    assert!(sign(&guard, &tx(0, 80), start), "a higher one");
-    assert!(sign(&guard, &tx(0, 10), start), "a lower one frees nothing");
-    assert!(!sign(&guard, &tx(1, 21), start));
-    assert!(sign(&guard, &tx(1, 20), start));
+    assert!(guard.sign(&tx(0, 60)));
+    assert!(!guard.sign(&tx(0, 101)), "a replacement above the limit");
+    assert!(guard.sign(&tx(0, 80)), "a higher one");
+    assert!(guard.sign(&tx(0, 10)), "a lower one frees nothing");
+    assert!(!guard.sign(&tx(1, 21)));
+    assert!(guard.sign(&tx(1, 20)));
     // Another chain's nonces are others.
-    assert!(!sign(&guard, &Tx { chain_id: Some(5), ..tx(1, 1) }, start));
+    assert!(!guard.sign(&Tx { chain_id: Some(5), ..tx(1, 1) }));
 }
 
 #[test]
 fn a_replacement_to_another_recipient_counts_for_both_of_them() {
     let guard = guard("[[limits]]\nname = 'l'\nwindow = '1h'\ntotal = 100\nper_recipient = 70");
-    let start = SystemTime::now();
-    assert!(sign(&guard, &to(1, tx(0, 60)), start));
-    assert!(sign(&guard, &to(2, tx(0, 60)), start), "only one of both is mined");
-    assert!(!sign(&guard, &to(1, tx(1, 11)), start), "but it may be the first");
-    assert!(!sign(&guard, &to(2, tx(1, 11)), start), "or the second");
-    assert!(sign(&guard, &to(3, tx(1, 40)), start));
-    assert!(!sign(&guard, &to(4, tx(2, 1)), start));
+    assert!(guard.sign(&to(1, tx(0, 60))));
+    assert!(guard.sign(&to(2, tx(0, 60))), "only one of both is mined");
+    assert!(!guard.sign(&to(1, tx(1, 11))), "but it may be the first");
+    assert!(!guard.sign(&to(2, tx(1, 11))), "or the second");
+    assert!(guard.sign(&to(3, tx(1, 40))));
+    assert!(!guard.sign(&to(4, tx(2, 1))));
 }
 
 #[test]
 fn creations_count_as_one_recipient() {
     let guard = guard("[[limits]]\nname = 'l'\nwindow = '1h'\nper_recipient = 10");
     let create = |nonce| Tx { to: "create".to_owned(), ..tx(nonce, 6) };
-    assert!(sign(&guard, &create(0), SystemTime::now()));
-    let error = create(1).judge(&guard).unwrap_err().to_string();
+    assert!(guard.sign(&create(0)));
+    let error = guard.judge(&create(1)).unwrap_err().to_string();
     assert!(error.contains("per_recipient for contract creation"), "{error}");
 }
 
 #[test]
 fn what_fails_gives_its_share_back() {
     let guard = guard("[[limits]]\nname = 'l'\nwindow = '1h'\ntotal = 100");
-    let start = SystemTime::now();
-    let held = tx(0, 100).judge_at(&guard, start).unwrap();
-    assert!(!sign(&guard, &tx(1, 1), start), "held while it is under way");
+    let held = guard.judge(&tx(0, 100)).unwrap();
+    assert!(!guard.sign(&tx(1, 1)), "held while it is under way");
     drop(held);
-    assert!(sign(&guard, &tx(1, 60), start));
+    assert!(guard.sign(&tx(1, 60)));
     // A replacement that fails leaves what it was to replace.
-    let held = tx(1, 90).judge_at(&guard, start).unwrap();
-    assert!(!sign(&guard, &tx(2, 11), start));
+    let held = guard.judge(&tx(1, 90)).unwrap();
+    assert!(!guard.sign(&tx(2, 11)));
     drop(held);
-    assert!(!sign(&guard, &tx(2, 41), start));
-    assert!(sign(&guard, &tx(2, 40), start));
+    assert!(!guard.sign(&tx(2, 41)));
+    assert!(guard.sign(&tx(2, 40)));
 }
 
 #[test]
 fn two_under_way_with_one_nonce_count_once() {
     let guard = guard("[[limits]]\nname = 'l'\nwindow = '1h'\ntotal = 100");
-    let start = SystemTime::now();
-    let low = tx(0, 60).judge_at(&guard, start).unwrap();
-    let high = tx(0, 90).judge_at(&guard, start).unwrap();
-    assert!(!sign(&guard, &tx(1, 11), start));
+    let low = guard.judge(&tx(0, 60)).unwrap();
+    let high = guard.judge(&tx(0, 90)).unwrap();
+    assert!(!guard.sign(&tx(1, 11)));
     drop(high);
-    assert!(sign(&guard, &tx(1, 40), start));
+    assert!(guard.sign(&tx(1, 40)));
     low.used();
-    assert!(!sign(&guard, &tx(2, 1), start));
+    assert!(!guard.sign(&tx(2, 1)));
 }
 
 #[test]
 fn a_window_slides() {
     let guard = guard("[[limits]]\nname = 'l'\nwindow = '1h'\ntotal = 100");
-    let start = SystemTime::now();
-    assert!(sign(&guard, &tx(0, 50), start));
-    assert!(sign(&guard, &tx(1, 50), start + HOUR / 2));
-    assert!(!sign(&guard, &tx(2, 1), start + HOUR));
+    assert!(guard.sign(&tx(0, 50)));
+    assert!(guard.set(HOUR / 2).sign(&tx(1, 50)));
+    assert!(!guard.set(HOUR).sign(&tx(2, 1)));
     // A 64th of the window later the first has left it.
-    assert!(sign(&guard, &tx(2, 50), start + HOUR + HOUR / 32));
-    assert!(!sign(&guard, &tx(3, 1), start + HOUR + HOUR / 32));
+    assert!(guard.set(HOUR + HOUR / 32).sign(&tx(2, 50)));
+    assert!(!guard.set(HOUR + HOUR / 32).sign(&tx(3, 1)));
     // A clock that is set back frees nothing, and counts as it was.
-    assert!(!sign(&guard, &tx(3, 1), start - 10 * HOUR));
-    assert!(sign(&guard, &tx(3, 100), start + 4 * HOUR));
+    assert!(!guard.set(Duration::ZERO).sign(&tx(3, 1)));
+    assert!(guard.set(4 * HOUR).sign(&tx(3, 100)));
 }
 
 #[test]
@@ -164,23 +152,21 @@ fn every_limit_holds_for_itself_and_one_that_denies_takes_nothing() {
     let guard = guard(
         "[[limits]]\nname = 'wide'\nwindow = '24h'\ntotal = 100\n[[limits]]\nname = 'narrow'\nwindow = '1h'\ntotal = 30",
     );
-    let start = SystemTime::now();
     for _ in 0..10 {
-        assert_eq!(tx(0, 40).judge_at(&guard, start).unwrap_err().rule(), Some("narrow"));
+        assert_eq!(guard.judge(&tx(0, 40)).unwrap_err().rule(), Some("narrow"));
     }
-    let later = |hours: u32| start + 2 * hours * HOUR;
-    for hour in 0..3 {
-        assert!(sign(&guard, &tx(hour.into(), 30), later(hour)), "{hour}");
+    for turn in 0..3 {
+        assert!(guard.set(2 * turn * HOUR).sign(&tx(turn.into(), 30)), "{turn}");
     }
-    assert_eq!(tx(3, 11).judge_at(&guard, later(3)).unwrap_err().rule(), Some("wide"));
-    assert!(sign(&guard, &tx(3, 10), later(3)));
+    assert_eq!(guard.set(6 * HOUR).judge(&tx(3, 11)).unwrap_err().rule(), Some("wide"));
+    assert!(guard.sign(&tx(3, 10)));
 }
 
 #[test]
 fn clones_share_limits() {
     let guard = guard("[[limits]]\nname = 'l'\nwindow = '1h'\ntotal = 100");
-    assert!(sign(&guard.clone(), &tx(0, 100), SystemTime::now()));
-    assert!(!sign(&guard, &tx(1, 1), SystemTime::now()));
+    tx(0, 100).judge(&guard.guard.clone()).unwrap().used();
+    assert!(!guard.sign(&tx(1, 1)));
 }
 
 #[test]
@@ -190,7 +176,7 @@ fn concurrent_calls_cannot_overspend() {
     let spent = Arc::new(AtomicU64::new(0));
     let barrier = Arc::new(Barrier::new(THREADS as usize));
     let threads = (0..THREADS).map(|thread| {
-        let (guard, spent, barrier) = (guard.clone(), Arc::clone(&spent), Arc::clone(&barrier));
+        let (guard, spent, barrier) = (guard.guard.clone(), Arc::clone(&spent), Arc::clone(&barrier));
         thread::spawn(move || {
             barrier.wait();
             for n in 0..500 {
@@ -211,52 +197,174 @@ fn concurrent_calls_cannot_overspend() {
 #[test]
 fn memory_is_bounded() {
     let guard = guard("[[limits]]\nname = 'l'\nwindow = '24h'\ntotal = '1 ether'\nper_recipient = '1 ether'");
-    let start = SystemTime::now();
     let recipient = |n: u64| Tx { to: Address::from_word(U256::from(n + 1).into()).to_string(), ..tx(n, 1) };
     for n in 0..10_000 {
-        assert!(sign(&guard, &recipient(n), start), "{n}");
+        assert!(guard.sign(&recipient(n)), "{n}");
     }
-    let error = recipient(10_000).judge_at(&guard, start).unwrap_err().to_string();
+    let error = guard.judge(&recipient(10_000)).unwrap_err().to_string();
     assert!(error.contains("10000 recipients"), "{error}");
-    assert!(sign(&guard, &Tx { nonce: 20_000, ..recipient(5) }, start), "one that is known may be paid again");
+    assert!(guard.sign(&Tx { nonce: 20_000, ..recipient(5) }), "one that is known may be paid again");
+    // What costs nothing needs no room.
+    assert!(guard.sign(&Tx { value: "0".to_owned(), ..recipient(20_000) }));
     // Once the window has gone by, others may be paid.
-    assert!(sign(&guard, &recipient(10_000), start + 25 * HOUR));
+    assert!(guard.set(25 * HOUR).sign(&recipient(10_000)));
+}
+
+#[test]
+fn of_very_many_transactions_the_oldest_are_no_longer_known_as_replaced() {
+    const KNOWN: u64 = 16_384;
+    let guard = guard("[[limits]]\nname = 'l'\nwindow = '24h'\ntotal = 100000");
+    // The oldest is under way all the time, and stays known.
+    let under_way = guard.judge(&tx(0, 1)).unwrap();
+    for nonce in 1..=KNOWN {
+        assert!(guard.sign(&tx(nonce, 1)), "{nonce}");
+    }
+    let spent = |guard: &Timed| {
+        let text = guard.judge(&tx(u64::MAX, 1_000_000)).unwrap_err().to_string();
+        text.split("\"l\": ").nth(1).unwrap().split(" wei").next().unwrap().parse::<u64>().unwrap()
+    };
+    assert_eq!(spent(&guard), KNOWN + 1);
+    assert!(guard.sign(&tx(KNOWN, 2)), "known: the higher amount counts");
+    assert_eq!(spent(&guard), KNOWN + 2);
+    assert!(guard.sign(&tx(1, 2)), "forgotten: it counts once more");
+    assert_eq!(spent(&guard), KNOWN + 4);
+    assert!(guard.sign(&tx(0, 1)));
+    under_way.used();
+    assert_eq!(spent(&guard), KNOWN + 4);
+}
+
+#[test]
+fn what_was_spent_before_a_restart_counts() {
+    let limits = "[[limits]]\nname = 'l'\nwindow = '1h'\ntotal = 100\nper_recipient = 60";
+    let spending = |guard: &Timed, ago: Duration, nonce, wei: u64| {
+        let to = Some(Address::repeat_byte(0x70));
+        Spending::new(guard.start() - ago, SENDER, 1, nonce, to, U256::from(wei))
+    };
+    let guard = guard(limits);
+    guard.guard.restore([
+        spending(&guard, HOUR / 2, 0, 40),
+        spending(&guard, HOUR / 4, 0, 30),
+        spending(&guard, 2 * HOUR, 1, 1000),
+    ]);
+    assert!(!guard.sign(&tx(2, 21)), "40 of 60 are spent");
+    assert!(guard.sign(&tx(0, 60)), "it replaces what was restored");
+    assert!(!guard.sign(&to(1, tx(2, 41))));
+    assert!(guard.sign(&to(1, tx(2, 40))));
+}
+
+#[test]
+fn a_spending_from_the_future_locks_nothing_up() {
+    let guard = guard("[[limits]]\nname = 'l'\nwindow = '1h'\ntotal = 100");
+    let to = Some(Address::repeat_byte(0x70));
+    let future = guard.start() + 100_000 * HOUR;
+    guard.guard.restore([Spending::new(future, SENDER, 1, 0, to, U256::from(60))]);
+    assert!(!guard.sign(&tx(1, 41)));
+    assert!(guard.sign(&tx(1, 40)));
+    assert!(guard.set(2 * HOUR).sign(&tx(2, 100)));
+}
+
+#[test]
+fn amounts_beyond_all_measure_are_counted_and_leave_again() {
+    let guard = guard("[[limits]]\nname = 'l'\nwindow = '1h'\ntotal = 100");
+    let to = Some(Address::repeat_byte(0x70));
+    let at = |ago| guard.start() - ago;
+    guard.guard.restore([
+        Spending::new(at(HOUR / 2), SENDER, 1, 0, to, U256::MAX),
+        Spending::new(at(HOUR / 4), SENDER, 1, 1, to, U256::MAX),
+        Spending::new(at(Duration::ZERO), SENDER, 1, 2, to, U256::from(60)),
+    ]);
+    assert!(!guard.sign(&tx(3, 1)));
+    assert!(guard.set(HOUR * 7 / 8).sign(&tx(3, 40)));
+    assert!(!guard.sign(&tx(4, 1)), "the 60 still count");
+}
+
+/// What a transaction may bring about, and is counted as.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Signed,
+    Failed,
+    /// It stays under way until the end.
+    UnderWay,
+    /// It is signed, and the process begins anew with what it signed.
+    SignedThenRestart,
+}
+
+fn ask() -> impl Strategy<Value = (u64, u64, u8, u64, Fate)> {
+    let fate = prop_oneof![
+        6 => Just(Fate::Signed),
+        2 => Just(Fate::Failed),
+        1 => Just(Fate::UnderWay),
+        1 => Just(Fate::SignedThenRestart),
+    ];
+    (0u64..40, 0u64..6, 1u8..4, 1u64..60, fate)
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 
-    /// Against a list of everything that was signed: within any window there is never more than the limit, of each nonce the highest
-    /// amount; and what is denied would have been more, counted for a 64th of the window longer.
+    /// Against a list of everything that was allowed: within any window there is never more than a limit, of each nonce the highest
+    /// amount; and what is denied would have been more, if everything counted for ever.
     #[test]
-    fn a_window_never_holds_more_than_the_limit(
-        asks in proptest::collection::vec((0u64..40, 0u64..6, 1u64..60, 0u8..3), 1..80),
-    ) {
-        const LIMIT: u64 = 100;
+    fn a_window_never_holds_more_than_the_limit(asks in proptest::collection::vec(ask(), 1..80)) {
+        const TOTAL: u64 = 100;
+        const EACH: u64 = 60;
         const WINDOW: u64 = 640;
-        let guard = guard("[[limits]]\nname = 'l'\nwindow = '640s'\ntotal = 100");
-        let start = SystemTime::now();
+        let limits = "[[limits]]\nname = 'sum'\nwindow = '640s'\ntotal = 100\n[[limits]]\nname = 'each'\nwindow = '640s'\nper_recipient = 60";
+        let mut timed = guard(limits);
+        let begun = timed.start();
         let mut now = 0;
-        let mut signed: Vec<(u64, u64, u64)> = Vec::new();
-        // What is signed between two times, and what it would be with one more.
-        let sum = |signed: &[(u64, u64, u64)], from: u64, more: (u64, u64)| -> u64 {
-            (0..6).map(|nonce| {
-                let own = signed.iter().filter(|(at, n, _)| *at >= from && *n == nonce).map(|(.., wei)| *wei).max();
-                own.unwrap_or(0).max(if more.0 == nonce { more.1 } else { 0 })
-            }).sum()
+        // Time, nonce, recipient, amount, whether it is under way.
+        let mut counted: Vec<(u64, u64, u8, u64, bool)> = Vec::new();
+        let mut under_way = Vec::new();
+        let sum = |counted: &[(u64, u64, u8, u64, bool)], from: u64, to: Option<u8>| -> u64 {
+            let of = |nonce| {
+                let it = counted.iter().filter(|it| it.0 >= from || it.4);
+                it.filter(|it| it.1 == nonce && to.is_none_or(|to| to == it.2)).map(|it| it.3).max().unwrap_or(0)
+            };
+            (0..6).map(of).sum()
         };
-        for (pause, nonce, wei, outcome) in asks {
+        for (pause, nonce, recipient, wei, fate) in asks {
             now += pause;
-            let Ok(permit) = tx(nonce, wei).judge_at(&guard, start + Duration::from_secs(now)) else {
-                // Replacing keeps the highest amount alive, so what may count is all that was ever signed with the nonce.
-                prop_assert!(sum(&signed, 0, (nonce, wei)) > LIMIT, "denied for nothing");
+            let asked = to(recipient, tx(nonce, wei));
+            let result = timed.set(begun_offset(&timed, begun, now)).judge(&asked);
+            let mut with_it = counted.clone();
+            with_it.push((now, nonce, recipient, wei, false));
+            let Ok(permit) = result else {
+                let for_ever = sum(&with_it, 0, None) > TOTAL || sum(&with_it, 0, Some(recipient)) > EACH;
+                prop_assert!(for_ever, "denied for nothing");
                 continue;
             };
-            prop_assert!(sum(&signed, (now + 1).saturating_sub(WINDOW), (nonce, wei)) <= LIMIT, "overspent");
-            if outcome > 0 {
-                permit.used();
-                signed.push((now, nonce, wei));
+            let from = (now + 1).saturating_sub(WINDOW);
+            prop_assert!(sum(&with_it, from, None) <= TOTAL, "overspent");
+            prop_assert!(sum(&with_it, from, Some(recipient)) <= EACH, "overspent on one recipient");
+            match fate {
+                Fate::Failed => drop(permit),
+                Fate::UnderWay => {
+                    under_way.push(permit);
+                    counted.push((now, nonce, recipient, wei, true));
+                }
+                Fate::Signed | Fate::SignedThenRestart => {
+                    permit.used();
+                    counted.push((now, nonce, recipient, wei, false));
+                }
+            }
+            if matches!(fate, Fate::SignedThenRestart) {
+                // What was under way counts from when it was decided: nobody knows what became of it.
+                counted.iter_mut().for_each(|it| it.4 = false);
+                under_way.clear();
+                timed = guard(limits);
+                let spendings: Vec<_> = counted.iter().map(|&(at, nonce, to, wei, _)| {
+                    let to = Some(Address::repeat_byte(to));
+                    Spending::new(begun + Duration::from_secs(at), SENDER, 1, nonce, to, U256::from(wei))
+                }).collect();
+                timed.set(begun_offset(&timed, begun, now));
+                timed.guard.restore(spendings);
             }
         }
     }
+}
+
+/// So long after the process began the clock says `now`, which is counted from the first start.
+fn begun_offset(timed: &Timed, begun: SystemTime, now: u64) -> Duration {
+    (begun + Duration::from_secs(now)).duration_since(timed.start()).unwrap_or_default()
 }

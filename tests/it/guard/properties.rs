@@ -1,8 +1,13 @@
 //! Whatever the rules and whatever the transaction: what is outside the rules is never signed.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering::Relaxed},
+use std::{
+    mem,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    task::{Context, Poll},
 };
 
 use alloy_network::TxSigner;
@@ -29,6 +34,22 @@ pub(super) struct Counting {
 impl Counting {
     pub(super) fn new() -> Self {
         Self { signer: PrivateKeySigner::random(), asked: Arc::default() }
+    }
+}
+
+/// Lets others run once, whatever runs them.
+#[derive(Default)]
+struct Once(bool);
+
+impl Future for Once {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if mem::replace(&mut self.0, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
@@ -63,6 +84,7 @@ impl TxSigner<Signature> for Counting {
         transaction: &mut dyn alloy_consensus::SignableTransaction<Signature>,
     ) -> alloy_signer::Result<Signature> {
         self.asked.fetch_add(1, Relaxed);
+        Once::default().await;
         self.signer.sign_transaction(transaction).await
     }
 }

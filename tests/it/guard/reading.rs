@@ -79,7 +79,7 @@ fn a_mistake_is_told_with_its_line_and_key() {
         ("max_value = 21000", "max_value = 0.5", &["line 9", "transactions[0].max_value", "0.5 ether"]),
         ("\"30.5 gwei\"", "\"1000000000000000000000000000000 gwei\"", &["line 10", "max_fee_per_gas", "128 bits"]),
         ("max_gas_limit = 100000\n", "", &["line 4", "transactions[0]", "missing field `max_gas_limit`"]),
-        ("0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "0xA0b8", &["line 7", "transactions[0].to[0]"]),
+        ("0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48", "0xA0b8", &["line 7", "transactions[0].to", "40 hexadecimal"]),
         ("chain_ids = [1, 10]", "chain_ids = \"all\"", &["line 6", "transactions[0].chain_ids", "\"any\""]),
         ("chain_ids = [1, 10]", "chain_ids = []", &["line 4", "transactions", "\"usdc\" allows no chain_ids"]),
         ("transfer(address,uint256)", "transfer", &["line 8", "transactions[0].calls[0]", "is no function"]),
@@ -91,11 +91,14 @@ fn a_mistake_is_told_with_its_line_and_key() {
         ("[[limits]]", "[[limit]]", &["line 18", "limit", "unknown field", "limits"]),
         ("[[limits]]", "[[limits", &["line 18"]),
         ("name = \"log in\"", "name = \"\"", &["line 14", "messages", "no name"]),
+        ("name = \"log in\"", "name = \"usdc\"", &["two rules have the name \"usdc\""]),
+        ("name = \"log in\"", "name = \"allow_blind_hashes\"", &["records use it"]),
         (
-            "[[messages]]",
-            "[[messages]]\nname = \"log in\"\nany = true\n[[messages]]",
-            &["messages", "two rules", "\"log in\""],
+            "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eB48",
+            "0xA0b86991c6218b36c1d19D4a2e9Eb0cE3606eb48",
+            &["line 7", "transactions[0].to", "EIP-55"],
         ),
+        ("[[messages]]", "[[messages]]\nname = \"log in\"\nany = true\n[[messages]]", &["two rules", "\"log in\""]),
         ("allow_blind_hashes = true", "allow_blind_hashes = 1", &["line 2", "allow_blind_hashes"]),
     ] {
         assert!(RULES.contains(from), "{from}");
@@ -142,6 +145,34 @@ proptest! {
             prop_assert!(error.to_string().contains("line "), "{}", error);
         }
         let _ = Rules::from_json(&text);
+    }
+}
+
+#[test]
+fn rules_of_every_kind_are_checked() {
+    const RULES: [&str; 8] = [
+        "[[messages]]\nname = 'a'\nany = true\nexact = ['x']",
+        "[[typed_data]]\nname = 'a'\ndomain_names = []\ndomain_versions = 'any'\nchain_ids = [1]\nverifying_contracts = 'any'\nprimary_types = 'any'",
+        "[[typed_data]]\nname = 'a'\ndomain_names = 'any'\ndomain_versions = 'any'\nchain_ids = [1]\nverifying_contracts = 'any'\nprimary_types = []",
+        "[[authorizations]]\nname = 'a'\nchain_ids = []\ndelegates = 'any'",
+        "[[authorizations]]\nname = 'a'\nchain_ids = [1]\ndelegates = []",
+        "[[limits]]\nname = 'a'\nwindow = '1h'",
+        "[[limits]]\nname = 'a'\nwindow = '367days'\ntotal = 1",
+        "[[limits]]\nname = 'a'\nwindow = '1h'\ntotal = 1\nchain_ids = []",
+    ];
+    let said = [
+        "any and a list",
+        "domain_names",
+        "primary_types",
+        "chain_ids",
+        "delegates",
+        "limits nothing",
+        "a year",
+        "chain_ids",
+    ];
+    for (rules, said) in RULES.into_iter().zip(said) {
+        let text = Rules::from_toml(rules).unwrap_err().to_string();
+        assert!(text.contains("line 1") && text.contains("\"a\"") && text.contains(said), "{text}");
     }
 }
 

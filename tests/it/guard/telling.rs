@@ -5,17 +5,19 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_consensus::{SignableTransaction, TxEip1559, TxEip4844};
+use alloy_dyn_abi::TypedData;
 use alloy_network::TxSigner;
 use alloy_primitives::{Address, B256, TxKind, U256, eip191_hash_message};
 use alloy_signer::Signer;
+use alloy_sol_types::{Eip712Domain, SolStruct, sol};
 use async_trait::async_trait;
 use kms_signer::{
     ErrorKind, Event, KmsSigner, Stage,
     fake::{FakeKms, Fault},
     guard::{Guard, Guarded, Record, Recorder},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{assert_kind, fake_and_signer, ours, signer_with};
 
@@ -199,7 +201,7 @@ async fn what_cannot_be_recorded_is_not_signed() {
     assert_kind(&error, ErrorKind::Unrecorded);
     assert!(error.to_string().starts_with("recording: no room left; nothing is signed"), "{error}");
     assert_eq!(watched.fake.requests().len(), before);
-    assert_eq!(watched.stages(), [Stage::Unrecorded]);
+    assert_eq!(watched.stages(), [Stage::Unrecorded, Stage::Failed]);
 }
 
 #[tokio::test]
@@ -255,17 +257,141 @@ async fn what_is_long_or_no_text_is_recorded_by_its_hash_or_bytes() {
     assert_eq!(records[2]["asked"]["text"]["keccak256"], alloy_primitives::keccak256(&long).to_string());
 }
 
+/// Two guards around one signer, each with a recorder of its own.
+#[tokio::test]
+async fn a_guard_around_a_guard_hears_as_much() {
+    let inner = watched(None).await;
+    let outer = Memory { fake: inner.fake.clone(), fails_at: None, records: Arc::default() };
+    let guard = Guard::from_toml(RULES).unwrap();
+    let signer = Guarded::new(inner.signer.clone(), guard).with_recorder(outer.clone());
+    signer.sign_message(b"hello").await.unwrap();
+    let outer: Vec<_> = outer.records.lock().unwrap().iter().map(|(record, _)| record.clone()).collect();
+    let inner = inner.records();
+    assert!(inner[1]["request_id"].is_string() && inner[1]["key"].is_string());
+    assert_eq!(outer[1]["request_id"], inner[1]["request_id"]);
+    assert_eq!(outer[1]["key"], inner[1]["key"]);
+}
+
+#[tokio::test]
+async fn a_transaction_for_another_chain_than_the_signers_is_a_denial() {
+    let watched = watched(None).await;
+    let mut signer = watched.signer.clone();
+    signer.set_chain_id(Some(5));
+    signer.sign_transaction(&mut payment()).await.unwrap_err();
+    let records = watched.records();
+    assert_eq!(records.len(), 1);
+    assert_eq!(records[0]["stage"], "denied");
+    assert_eq!(records[0]["asked"]["chain_id"], 1);
+    assert_eq!(watched.stages(), [Stage::Denied]);
+}
+
+#[tokio::test]
+async fn what_may_have_been_signed_is_recorded_as_that_and_counted() {
+    let (fake, signer) = signer_with(|client| client.with_max_attempts(1)).await;
+    let memory = Memory { fake: fake.clone(), fails_at: None, records: Arc::default() };
+    let limit = "[[limits]]\nname = 'l'\nwindow = '1h'\ntotal = 42100";
+    let guard = Guard::from_toml(&format!("{RULES}{limit}")).unwrap();
+    let signer = Guarded::new(signer, guard).with_recorder(memory.clone());
+    fake.inject(Fault::truncated_body().on("Sign"));
+    let error = signer.sign_transaction(&mut payment()).await.unwrap_err();
+    assert!(ours(&error).may_have_signed(), "{error}");
+    let failed = memory.records.lock().unwrap()[1].0.clone();
+    assert_eq!((&failed["stage"], &failed["may_have_signed"]), (&Value::from("failed"), &Value::from(true)));
+    let error = signer.sign_transaction(&mut TxEip1559 { nonce: 8, ..payment() }).await.unwrap_err();
+    assert_eq!(ours(&error).rule(), Some("l"));
+    // Again with the same nonce counts once.
+    signer.sign_transaction(&mut payment()).await.unwrap();
+}
+
+#[tokio::test]
+async fn no_caller_can_make_a_record_long() {
+    let watched = watched(None).await;
+    let long = "n".repeat(2 << 20);
+    let data: TypedData = serde_json::from_value(json!({
+        "domain": { "name": long, "version": long },
+        "types": { "EIP712Domain": [] },
+        "primaryType": long,
+        "message": {},
+    }))
+    .unwrap();
+    assert_kind(&watched.signer.sign_dynamic_typed_data(&data).await.unwrap_err(), ErrorKind::GuardDenied);
+    let hashes = vec![B256::ZERO; 100_000];
+    let mut blobs = TxEip4844 { chain_id: 1, blob_versioned_hashes: hashes, ..Default::default() };
+    watched.signer.sign_transaction(&mut blobs).await.unwrap_err();
+    let records = watched.records();
+    assert_eq!(records.len(), 2);
+    for record in &records {
+        assert!(record.to_string().len() < 5000, "{}", record.to_string().len());
+    }
+    assert_eq!(records[0]["asked"]["domain_name"]["length"], 2 << 20);
+    assert_eq!(records[1]["asked"]["blobs"], 100_000);
+}
+
+#[tokio::test]
+async fn typed_data_is_recorded_as_it_is_hashed() {
+    let watched = watched(None).await;
+    let rules = "[[typed_data]]\nname = 't'\ndomain_names = 'any'\ndomain_versions = 'any'\nchain_ids = 'any'\nverifying_contracts = 'any'\nprimary_types = ['Mail']";
+    let (_fake, signer) = fake_and_signer().await;
+    let signer = Guarded::new(signer, Guard::from_toml(rules).unwrap()).with_recorder(watched.memory.clone());
+    let data: TypedData = serde_json::from_value(json!({
+        "domain": { "name": "Mail" },
+        "types": {
+            "EIP712Domain": [{ "name": "name", "type": "string" }],
+            "Mail": [{ "name": "to", "type": "Person[]" }, { "name": "text", "type": "string" }],
+            "Person": [{ "name": "name", "type": "string" }],
+        },
+        "primaryType": "Mail",
+        "message": {
+            "to": [{ "name": "Bob", "note": "not hashed" }], "text": "hello", "Text": "not hashed either",
+        },
+    }))
+    .unwrap();
+    signer.sign_dynamic_typed_data(&data).await.unwrap();
+    let asked = watched.records()[0]["asked"].clone();
+    assert_eq!(asked["type"], "Mail(Person[] to,string text)Person(string name)");
+    assert_eq!(asked["message"], json!({ "to": [{ "name": "Bob" }], "text": "hello" }));
+    assert_eq!(watched.records()[0]["digest"], data.eip712_signing_hash().unwrap().to_string());
+
+    sol! {
+        struct Mail {
+            string text;
+        }
+    }
+    let mail = Mail { text: "hello".to_owned() };
+    let domain = Eip712Domain { name: Some("Mail".into()), ..Default::default() };
+    signer.sign_typed_data(&mail, &domain).await.unwrap();
+    let asked = watched.records()[2]["asked"].clone();
+    assert_eq!(asked["type"], "Mail(string text)");
+    assert_eq!(asked["data"], alloy_primitives::hex::encode_prefixed(mail.eip712_encode_data()));
+}
+
 #[tokio::test]
 async fn concurrent_signatures_do_not_mix_their_request_ids() {
     let watched = watched(None).await;
+    // Every second request is refused; those that are tell their request id in their error.
+    watched.fake.set_latency(std::time::Duration::from_millis(5));
+    watched.fake.inject(Fault::error("DisabledException", 400, "disabled").times(16));
     let all = (0..32).map(|n| {
         let signer = watched.signer.clone();
-        tokio::spawn(async move { signer.sign_message(format!("message {n}").as_bytes()).await.unwrap() })
+        tokio::spawn(async move {
+            let message = format!("message {n}");
+            let result = signer.sign_message(message.as_bytes()).await;
+            (
+                eip191_hash_message(message).to_string(),
+                result.err().and_then(|error| ours(&error).request_id().map(str::to_owned)),
+            )
+        })
     });
-    futures_util::future::join_all(all).await;
-    let mut ids: Vec<_> =
-        watched.records().iter().filter_map(|record| record["request_id"].as_str().map(str::to_owned)).collect();
-    ids.sort();
+    let results: Vec<_> = futures_util::future::join_all(all).await.into_iter().map(Result::unwrap).collect();
+    let records = watched.records();
+    let failed: Vec<_> = results.iter().filter_map(|(digest, id)| Some((digest, id.as_ref()?))).collect();
+    assert_eq!(failed.len(), 16);
+    for (digest, id) in failed {
+        let record = records.iter().find(|record| record["stage"] == "failed" && record["digest"] == **digest).unwrap();
+        assert_eq!(record["request_id"], **id);
+    }
+    let mut ids: Vec<_> = records.iter().filter_map(|record| record["request_id"].as_str()).collect();
+    ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 32);
 }

@@ -65,8 +65,7 @@ pub struct Caller {
 impl Account {
     /// The key under a caller's rules. Every decision goes to the log, where there is one.
     pub fn new(key: &Arc<Key>, caller: &str, guard: Guard, audit: Option<&AuditLog>) -> Self {
-        let signer = Guarded::new(key.signer.clone(), guard).with_caller(caller).with_key(key.signer.key());
-        let signer = signer.with_observer(observe);
+        let signer = key.signer.clone().guarded(guard).with_caller(caller).with_observer(observe);
         let signer = match audit {
             Some(audit) => signer.with_recorder(audit.clone()),
             None => signer,

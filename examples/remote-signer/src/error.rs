@@ -86,6 +86,9 @@ impl RpcError {
 
     /// A guard's denial is told in full. What AWS says names role, account and key, and is for the log.
     pub(crate) fn from_signing(error: &alloy_signer::Error, asked: Asked) -> Self {
+        if let alloy_signer::Error::DynAbiError(error) = error {
+            return Self::invalid_params(format!("the typed data cannot be hashed: {error}"));
+        }
         let Some(ours) = Error::find(error) else {
             // A chain id that contradicts the signer's, a curve's error: no secrets, and no AWS.
             return Self::new(INTERNAL_ERROR, error.to_string());

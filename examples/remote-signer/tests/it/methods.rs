@@ -105,6 +105,17 @@ async fn typed_data_is_an_object_or_a_string() {
     untyped["types"]["Mail"][1]["type"] = "strin".into();
     let mut recursive = mail("hi");
     recursive["types"]["Mail"][1]["type"] = "Mail".into();
+    // A small document of types that stands for a struct of billions of members is refused before it is hashed.
+    let mut wide = mail("hi");
+    for level in 0..20 {
+        let next = format!("L{}", level + 1);
+        let members: Vec<Value> = (0..8).map(|place| json!({ "name": format!("m{place}"), "type": next })).collect();
+        wide["types"][format!("L{level}")] = members.into();
+    }
+    wide["types"]["L20"] = json!([{ "name": "x", "type": "uint8" }]);
+    wide["types"]["Mail"][1] = json!({ "name": "wide", "type": "L0" });
+    let (code, text, _) = server.a("eth_signTypedData_v4", json!([from, wide])).await.unwrap_err();
+    assert!(code == 4100 && text.contains("expand"), "{code} {text}");
     for data in [json!({}), json!("{"), json!(5), Value::Null, untyped, recursive] {
         assert_eq!(server.code("eth_signTypedData_v4", json!([from, data])).await, -32602, "{data}");
     }

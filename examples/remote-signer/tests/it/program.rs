@@ -1,8 +1,21 @@
 //! The program itself: its words, and its refusals at the start.
 
-use std::process::{Command, Output};
+use std::{
+    io::{BufRead, BufReader, Read},
+    net::Ipv4Addr,
+    process::{Child, Command, Output, Stdio},
+};
 
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    response::Response,
+};
+use kms_signer::fake::FakeKms;
 use remote_signer::Fingerprint;
+
+use crate::tls::{Authority, Folder, ask_at, client};
 
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_remote-signer"))
@@ -67,4 +80,101 @@ fn what_is_wrong_with_the_configuration_is_said() {
     for arguments in [&[][..], &["--demo", "--config", "x"], &["token", "--demo"]] {
         assert!(refused(arguments).contains("Usage: "), "{arguments:?}");
     }
+}
+
+/// A program that ends with its test, whatever its outcome.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Serves a fake over HTTP on loopback.
+async fn serve(fake: &FakeKms) -> String {
+    async fn answer(State(fake): State<FakeKms>, request: Request) -> Response {
+        let (parts, body) = request.into_parts();
+        let bytes = to_bytes(body, 1 << 20).await.unwrap();
+        fake.handle(Request::from_parts(parts, bytes)).await.map(Body::from)
+    }
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let app = Router::new().fallback(answer).with_state(fake.clone());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    url
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_with_certificates_is_served() {
+    let fake = FakeKms::new();
+    let (first, second) = (fake.create_key().unwrap(), fake.create_key().unwrap());
+    fake.alias("alias/second", &second).unwrap();
+    let folder = Folder::new("program");
+    let authority = Authority::new();
+    let (server, known) = (authority.issue("localhost"), authority.issue("caller"));
+    folder.write("server.pem", &server.pem);
+    folder.write("server-key.pem", &server.key);
+    folder.write("ca.pem", &authority.pem());
+    folder.write("rules.toml", "[[messages]]\nname = \"any\"\nany = true\n");
+    let text = format!(
+        r#"
+listen = "127.0.0.1:0"
+tls = {{ certificate = "server.pem", key = "server-key.pem", client_ca = "ca.pem" }}
+
+[[keys]]
+name = "first"
+key = "{first}"
+
+[[keys]]
+name = "second"
+key = "alias/second"
+region = "us-east-1"
+
+[[callers]]
+name = "token"
+token_sha256 = "{}"
+keys = ["first", "second"]
+rules = "rules.toml"
+
+[[callers]]
+name = "certificate"
+certificate_sha256 = "{}"
+keys = ["second"]
+rules.messages = [{{ name = "any", any = true }}]
+"#,
+        Fingerprint::of(b"secret"),
+        known.fingerprint
+    );
+    let config = folder.write("config.toml", &text);
+    let child = Command::new(env!("CARGO_BIN_EXE_remote-signer"))
+        .env_clear()
+        .env("AWS_ENDPOINT_URL", serve(&fake).await)
+        .env("AWS_ACCESS_KEY_ID", "test")
+        .env("AWS_SECRET_ACCESS_KEY", "test")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .arg("--config")
+        .arg(config)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut started = Started(child);
+    let line = BufReader::new(started.0.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    let port = line.strip_prefix("https://127.0.0.1:").unwrap().parse().unwrap();
+
+    let (_, both) = ask_at(port, client(&authority, None), Some("secret")).await.unwrap();
+    assert_eq!(both.matches("0x").count(), 2, "{both}");
+    let (_, one) = ask_at(port, client(&authority, Some(&known)), None).await.unwrap();
+    assert_eq!(one.matches("0x").count(), 1, "{one}");
+    assert_eq!(ask_at(port, client(&authority, None), Some("wrong-secret")).await.unwrap().0, 401);
+
+    assert!(Command::new("kill").args(["-TERM", &started.0.id().to_string()]).status().unwrap().success());
+    let mut log = String::new();
+    started.0.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert_eq!(started.0.wait().unwrap().code(), Some(0), "{log}");
+    assert!(log.contains("alias/second") || log.contains(second.as_ref()), "{log}");
+    assert!(!log.contains("secret") && !log.contains(&Fingerprint::of(b"secret").to_string()), "{log}");
 }

@@ -8,22 +8,26 @@ use rustls::ServerConfig;
 
 use crate::support::{Running, Setup};
 
-struct Authority(CertifiedIssuer<'static, KeyPair>);
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
-struct Issued {
-    pem: String,
-    key: String,
-    fingerprint: Fingerprint,
+pub(crate) struct Issued {
+    pub(crate) pem: String,
+    pub(crate) key: String,
+    pub(crate) fingerprint: Fingerprint,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    fn issue(&self, name: &str) -> Issued {
+    pub(crate) fn issue(&self, name: &str) -> Issued {
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &self.0).unwrap();
         let fingerprint = Fingerprint::of(certificate.der());
@@ -32,16 +36,16 @@ impl Authority {
 }
 
 /// A folder that goes when the test does.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("remote-signer-tls-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
     }
 
-    fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.0.join(name);
         std::fs::write(&path, text).unwrap();
         path
@@ -62,7 +66,7 @@ fn config(authority: &Authority, name: &str, optional: bool) -> Result<Arc<Serve
     tls::server_config(tls::Files { certificate: &certificate, key: &key, client_ca: Some(&ca) }, optional)
 }
 
-fn client(authority: &Authority, identity: Option<&Issued>) -> reqwest::Client {
+pub(crate) fn client(authority: &Authority, identity: Option<&Issued>) -> reqwest::Client {
     let ca = reqwest::Certificate::from_pem(authority.0.pem().as_bytes()).unwrap();
     let mut builder = reqwest::Client::builder().no_proxy().tls_certs_only([ca]);
     if let Some(identity) = identity {
@@ -73,7 +77,11 @@ fn client(authority: &Authority, identity: Option<&Issued>) -> reqwest::Client {
 }
 
 async fn ask(server: &Running, http: reqwest::Client, token: Option<&str>) -> Option<(u16, String)> {
-    let url = format!("https://localhost:{}", server.address.port());
+    ask_at(server.address.port(), http, token).await
+}
+
+pub(crate) async fn ask_at(port: u16, http: reqwest::Client, token: Option<&str>) -> Option<(u16, String)> {
+    let url = format!("https://localhost:{port}");
     let mut request = http.post(url).header("content-type", "application/json");
     if let Some(token) = token {
         request = request.bearer_auth(token);

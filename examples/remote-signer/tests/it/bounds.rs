@@ -32,6 +32,15 @@ async fn rest(mut stream: TcpStream) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
+/// Until there is a place for another connection.
+async fn until_let_in(server: &Running) {
+    let begun = Instant::now();
+    while server.http.get(format!("{}/healthz", server.url)).send().await.is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(15), "it lets nobody in");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
 const HEAD: &str = "POST / HTTP/1.1\r\nhost: x\r\nauthorization: Bearer token-a\r\ncontent-type: application/json\r\n";
 
 #[tokio::test]
@@ -86,9 +95,8 @@ async fn a_client_that_takes_nothing_is_cut_off() {
     let server = Setup { limits, upstream: Some(node.url.clone()), ..Setup::default() }.start().await;
     let call = r#"{"jsonrpc":"2.0","id":1,"method":"eth_getLogs"}"#;
     let mut deaf = raw(&server, &format!("{HEAD}content-length: {}\r\n\r\n{call}", call.len())).await;
-    tokio::time::sleep(Duration::from_secs(2)).await;
     // Its place is free again, though it is still there.
-    assert!(server.a("eth_accounts", json!([])).await.is_ok());
+    until_let_in(&server).await;
     let mut bytes = Vec::new();
     let _ = deaf.read_to_end(&mut bytes).await;
     assert!(bytes.len() < 14 << 20, "{}", bytes.len());
@@ -156,7 +164,7 @@ async fn two_hundred_clients_are_served() {
 async fn more_than_may_be_under_way_are_sent_back() {
     let limits = Limits { in_flight: 2, ..Limits::default() };
     let server = Setup { limits, ..Setup::default() }.start().await;
-    server.fake.set_latency(Duration::from_millis(500));
+    server.fake.set_latency(Duration::from_millis(1500));
     let hello =
         json!({ "jsonrpc": "2.0", "id": 1, "method": "personal_sign", "params": ["0x68656c6c6f", server.accounts[0]] });
     let answers = join_all((0..6).map(|_| server.post("token-a", hello.to_string()))).await;
@@ -173,18 +181,17 @@ async fn more_than_may_be_under_way_are_sent_back() {
 async fn more_connections_than_there_may_be_are_closed() {
     let server = Setup { limits: Limits { connections: 2, ..Limits::default() }, ..Setup::default() }.start().await;
     let (first, second) = (raw(&server, "").await, raw(&server, "").await);
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    // Let in one after the other.
     assert_eq!(rest(raw(&server, "").await).await, "");
     drop((first, second));
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(server.a("eth_accounts", json!([])).await.is_ok());
+    until_let_in(&server).await;
 }
 
 #[tokio::test]
 async fn the_end_waits_for_what_is_under_way() {
     let node = Node::start().await;
     let mut server = Setup::with_node(&node.url).await;
-    server.fake.set_latency(Duration::from_millis(300));
+    server.fake.set_latency(Duration::from_millis(500));
     let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_sendTransaction", "params": [{ "from": server.accounts[0], "to": TO }] });
     let (http, url) = (server.http.clone(), server.url.clone());
     let under_way = tokio::spawn(async move {
@@ -192,10 +199,14 @@ async fn the_end_waits_for_what_is_under_way() {
         request.body(body.to_string()).send().await.unwrap().text().await.unwrap()
     });
     let idle = raw(&server, &format!("{HEAD}content-length: 2\r\n\r\n[]")).await;
-    tokio::time::sleep(Duration::from_millis(150)).await;
+    while server.signatures() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     server.end();
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(TcpStream::connect(server.address).await.is_err(), "nothing new is let in");
+    while TcpStream::connect(server.address).await.is_ok() {
+        assert!(!under_way.is_finished(), "nothing new is let in");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     let address = server.address;
     let begun = Instant::now();
     server.ended().await;

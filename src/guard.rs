@@ -39,6 +39,11 @@
 //!
 //! A transaction that replaces another (the same chain, sender and nonce) counts once, with the higher amount, since only one of them can be mined.
 //!
+//! # After a restart
+//!
+//! A guard's limits begin empty. With an audit file they know what was spent before: [`AuditLog::open`], [`AuditLog::restore`], then sign. Limits are
+//! per [`Guard`] in one process: two processes, each with its own, may spend twice as much.
+//!
 //! # What it does not do
 //!
 //! - It does not simulate. A contract that may be called does what it does; a token's recipient and amount are in the calldata, which is not read
@@ -53,6 +58,7 @@ mod guarded;
 mod record;
 mod rules;
 mod spent;
+mod time;
 
 pub use self::{
     asked::{Asked, AskedTypedData},

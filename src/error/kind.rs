@@ -80,6 +80,8 @@ pub enum ErrorKind {
     AddressMismatch,
     /// There is already one of that name, for instance an alias. Choose another, or use what is there.
     AlreadyExists,
+    /// An audit file is not what was written to it: lines were changed, removed, inserted or cut. Keep it, and find out who wrote to it.
+    AuditBroken,
     /// The client or signer is set up wrongly (Region, endpoint, runtime, timeouts). Fix the set-up; retrying is useless.
     Config,
     /// No credentials, or AWS does not accept those it was given. Provide or refresh them.
@@ -200,6 +202,7 @@ impl ErrorKind {
             Self::AccessDenied => "AccessDenied",
             Self::AddressMismatch => "AddressMismatch",
             Self::AlreadyExists => "AlreadyExists",
+            Self::AuditBroken => "AuditBroken",
             Self::Config => "Config",
             Self::Credentials => "Credentials",
             Self::GuardDenied => "GuardDenied",
@@ -227,6 +230,7 @@ impl ErrorKind {
             Self::AccessDenied => "allow the action on this key in the key policy or in the caller's IAM policy",
             Self::AddressMismatch => "check that the key reference and the expected address belong together",
             Self::AlreadyExists => "choose another name, or use what is there",
+            Self::AuditBroken => "keep the file, find out who wrote to it, and begin a new one under another name",
             Self::Credentials => "check the credentials this process is given",
             Self::InvalidKeyRef => {
                 "expected a key id, a key ARN, an alias name (alias/…) or an alias ARN (arn:aws:kms:…:alias/…)"
@@ -267,6 +271,7 @@ impl fmt::Display for ErrorKind {
             Self::AccessDenied => "access denied",
             Self::AddressMismatch => "address mismatch",
             Self::AlreadyExists => "already exists",
+            Self::AuditBroken => "audit broken",
             Self::Config => "configuration",
             Self::Credentials => "credentials",
             Self::GuardDenied => "denied by guard",

@@ -119,8 +119,9 @@ impl Guard {
         Ok(Permit { guard: self.clone(), rule: rule.to_owned(), hold })
     }
 
-    /// Counts what was spent before this process began: from an audit file, [`AuditLog::restore`](super::AuditLog::restore) does it. A
-    /// spending in the future counts from now on.
+    /// Counts what was spent before this process began: from a record of your own, or from audit files that were rotated
+    /// ([`spendings`](super::spendings)). From the audit file itself [`AuditLog::restore`](super::AuditLog::restore) does it. A spending in the
+    /// future counts from now on.
     pub fn restore(&self, spendings: impl IntoIterator<Item = Spending>) {
         let now = (self.0.clock)();
         let mut spent = self.spent();

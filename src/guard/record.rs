@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 use serde_json::Value;
 
+use super::time::rfc3339;
 use crate::observe::{GuardEvent, Stage};
 
 /// Keeps a record of every decision and signature, and can object.
@@ -142,7 +143,7 @@ impl Serialize for Record<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let GuardEvent { stage, id, caller, signer, key, rule, reason, digest, request_id, .. } = &self.event;
         let mut line = serializer.serialize_struct("Record", 12)?;
-        line.serialize_field("time", &humantime::format_rfc3339_millis(self.at).to_string())?;
+        line.serialize_field("time", &rfc3339(self.at))?;
         line.serialize_field("stage", stage.as_label())?;
         line.serialize_field("id", &format!("{id:016x}"))?;
         line.serialize_field("caller", caller)?;

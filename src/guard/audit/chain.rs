@@ -33,13 +33,9 @@ impl Chain {
     /// Appends a line with the given fields, without braces, and its newline to `out`.
     pub(super) fn seal(&mut self, body: &[u8], out: &mut Vec<u8>) {
         let start = out.len();
-        self.lines += 1;
-        out.extend_from_slice(SEQ);
-        out.extend_from_slice(self.lines.to_string().as_bytes());
-        out.extend_from_slice(PREV);
-        out.extend_from_slice(hex::encode(self.head).as_bytes());
-        out.extend_from_slice(BODY);
+        self.begin(out);
         out.extend_from_slice(body);
+        self.lines += 1;
         self.head = sha256(out.get(start..).unwrap_or_default());
         out.extend_from_slice(HASH);
         out.extend_from_slice(hex::encode(self.head).as_bytes());
@@ -48,12 +44,32 @@ impl Chain {
         self.bytes += (out.len() - start) as u64;
     }
 
+    /// What the next line begins with.
+    fn begin(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(SEQ);
+        out.extend_from_slice((self.lines + 1).to_string().as_bytes());
+        out.extend_from_slice(PREV);
+        out.extend_from_slice(hex::encode(self.head).as_bytes());
+        out.extend_from_slice(BODY);
+    }
+
+    /// Whether a write of the next line that was cut short can have left this: less than the line, or zeros where a loss of power took
+    /// the rest. Part of a JSON object is never JSON; what is, was a line, and another one.
+    pub(super) fn may_have_begun(&self, tail: &[u8]) -> bool {
+        let written = tail.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let mut begin = Vec::new();
+        self.begin(&mut begin);
+        let common = written.min(begin.len());
+        tail.get(..common) == begin.get(..common) && !is_json(tail)
+    }
+
     /// Takes a line, given without its newline, if it is the next one, or says what is wrong with it.
     pub(super) fn accept(&mut self, line: &[u8]) -> Result<(), String> {
         let Some(sealed) = Sealed::parse(line) else {
-            return Err(match serde_json::from_slice::<serde::de::IgnoredAny>(line) {
-                Ok(_) => "has no seq, prev and hash where a line of an audit file has them".to_owned(),
-                Err(_) => "is not JSON: it was cut or changed".to_owned(),
+            return Err(if is_json(line) {
+                "has no seq, prev and hash where a line of an audit file has them".to_owned()
+            } else {
+                "is not JSON: it was cut or changed".to_owned()
             });
         };
         let hash = sha256(sealed.covered);
@@ -94,6 +110,10 @@ impl<'a> Sealed<'a> {
         rest.strip_prefix(BODY)?;
         Some(Self { seq: str::from_utf8(seq).ok()?.parse().ok()?, prev, covered, hash })
     }
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
 }
 
 fn sha256(bytes: &[u8]) -> B256 {

@@ -4,45 +4,49 @@ use std::{
     fs::{File, OpenOptions, TryLockError},
     io::{self, BufReader},
     path::{Path, PathBuf},
+    sync::Arc,
     time::SystemTime,
 };
 
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use super::{
-    storage::{LogFile, is_device, sync_folder_of},
+    earlier::Earlier,
+    storage::{Beginning, LogFile, sync_folder_of},
     tail::{Failure, Tail},
-    walk::{Origin, Walked, walk},
+    walk::{Origin, walk},
     writer,
 };
-use crate::error::{Error, ErrorKind, Operation, Result};
+use crate::{
+    error::{Error, ErrorKind, Operation, Result},
+    guard::time::rfc3339,
+};
 
-const READ_BUFFER: usize = 256 << 10;
+pub(super) const READ_BUFFER: usize = 256 << 10;
 
 /// Opens or creates the file, verifies what is in it, and appends an `opened` line.
-pub(super) fn open(path: &Path, fsync: bool) -> Result<Tail> {
+pub(super) fn open(path: &Path, fsync: bool) -> Result<(Tail, Earlier)> {
     let path = std::path::absolute(path).map_err(|error| refused(path, "is no path of a file", error))?;
     let file = options().open(&path).map_err(|error| refused(&path, "cannot be opened", error))?;
-    lock(&file, &path)?;
     let opened = file.metadata().map_err(|error| refused(&path, "cannot be opened", error))?;
-    let found = if opened.is_file() {
-        walk(BufReader::with_capacity(READ_BUFFER, &file), Origin(Some(&path)), |_, _| Ok(()))?
-    } else if is_device(&opened) {
-        Walked::default()
-    } else {
+    if !opened.is_file() {
         let message = format!("{} is no regular file", path.display());
         return Err(Error::new(ErrorKind::Config, Operation::Record, message)
             .with_remedy("an audit file is a regular file: give the path of one, or of one to be created"));
-    };
-    if fsync && opened.is_file() {
+    }
+    lock(&file, &path)?;
+    let storage = Arc::new(LogFile::new(file, PathBuf::clone(&path), opened));
+    let reader = BufReader::with_capacity(READ_BUFFER, Beginning::new(&*storage, u64::MAX));
+    let found = walk(reader, Origin(Some(&path)), |_, _| Ok(()))?;
+    if fsync {
         sync_folder_of(&path)
             .map_err(|error| refused(&path, "is in a folder that cannot be brought to the disk", error))?;
     }
-    let storage = Box::new(LogFile::new(file, PathBuf::clone(&path), opened));
+    let earlier = Earlier::new(Arc::clone(&storage) as _, PathBuf::clone(&path), found.chain);
     let mut tail = Tail::new(storage, path, fsync, &found);
     let body = writer::body(&Opened { cut_off: found.partial })?;
     tail.append([body.as_slice()]).map_err(Failure::into_error)?;
-    Ok(tail)
+    Ok((tail, earlier))
 }
 
 /// It is appended to whatever this process does, so that it works on a file that can only be appended to (`chattr +a`).
@@ -84,7 +88,7 @@ struct Opened {
 impl Serialize for Opened {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut line = serializer.serialize_struct("Opened", 4)?;
-        line.serialize_field("time", &humantime::format_rfc3339_millis(SystemTime::now()).to_string())?;
+        line.serialize_field("time", &rfc3339(SystemTime::now()))?;
         line.serialize_field("stage", super::OPENED)?;
         line.serialize_field("version", env!("CARGO_PKG_VERSION"))?;
         line.serialize_field("cut_off_bytes", &self.cut_off)?;

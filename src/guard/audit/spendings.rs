@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fs::File,
-    io::{self, BufReader},
+    io::{self, BufRead, BufReader},
     path::Path,
     time::SystemTime,
 };
@@ -12,6 +12,7 @@ use alloy_primitives::{Address, U256};
 use serde::Deserialize;
 
 use super::{
+    chain::Chain,
     verify::time_of,
     walk::{Origin, walk},
 };
@@ -24,16 +25,18 @@ use crate::{
 /// What was allowed since a point in time and may have been spent, from the oldest on: from this, limits are
 /// [rebuilt](crate::guard::Guard::restore) when a program starts.
 ///
-/// A decision counts unless a `failed` line follows it. One without an outcome counts, too: the process ended before it was written, and the
-/// signature may be in somebody's hands. With a `caller`, only his are counted. A file that does not exist is empty. Where files were rotated,
-/// read each that reaches back to `since`.
+/// A decision counts unless a `failed` line follows it that does not say `"may_have_signed":true`. One without an outcome counts, too: the
+/// process ended before it was written, and the signature may be in somebody's hands. With a `caller`, only theirs are counted. A file that
+/// does not exist is empty. Where files were rotated, read each that reaches back to `since`.
+///
+/// What is in the file that this process has open, [`AuditLog::restore`](super::AuditLog::restore) reads.
 ///
 /// The chain is verified on the way. It reads the whole file: in an asynchronous program call it from `spawn_blocking`.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Config`] if the file cannot be read, or with the number of the line at which the chain is broken, as in
-/// [`verify`](super::verify()).
+/// [`ErrorKind::Config`] if the file cannot be read. [`ErrorKind::AuditBroken`] with the number of the line at which the chain is broken, as
+/// in [`verify`](super::verify()).
 pub fn spendings(path: impl AsRef<Path>, caller: Option<&str>, since: SystemTime) -> Result<Vec<Spending>> {
     let path = path.as_ref();
     let file = match File::open(path) {
@@ -46,12 +49,22 @@ pub fn spendings(path: impl AsRef<Path>, caller: Option<&str>, since: SystemTime
                 .with_source(error));
         }
     };
+    Ok(read(BufReader::new(file), Origin(Some(path)), caller, since)?.0)
+}
+
+/// What was spent, and the chain that says so.
+pub(super) fn read(
+    reader: impl BufRead,
+    origin: Origin<'_>,
+    caller: Option<&str>,
+    since: SystemTime,
+) -> Result<(Vec<Spending>, Chain)> {
     let mut found = Found::default();
-    walk(BufReader::new(file), Origin(Some(path)), |line, chain| {
+    let walked = walk(reader, origin, |line, chain| {
         let line = serde_json::from_slice(line).map_err(|error| format!("is no record: {error}"))?;
         found.take(chain.lines, &line, caller, since)
     })?;
-    Ok(found.in_order())
+    Ok((found.in_order(), walked.chain))
 }
 
 #[derive(Default)]
@@ -73,7 +86,8 @@ impl Found {
         } else if line.stage == Stage::Signed.as_label() {
             self.spent.extend(self.open.remove(id));
         } else if line.stage == Stage::Failed.as_label() {
-            self.open.remove(id);
+            let decision = self.open.remove(id);
+            self.spent.extend(decision.filter(|_| line.may_have_signed));
         }
         Ok(())
     }
@@ -94,6 +108,8 @@ struct Line {
     caller: Option<String>,
     signer: Option<Address>,
     spending: Option<Amount>,
+    #[serde(default)]
+    may_have_signed: bool,
 }
 
 #[derive(Deserialize)]

@@ -3,6 +3,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
@@ -15,9 +16,11 @@ use crate::error::{Error, ErrorKind, Operation};
 /// What the buffer of a group keeps when the group is written.
 const KEPT_BUFFER: usize = 64 << 10;
 
+const APPEND_ONLY: &str = "if the file can only be appended to, take that from it (chattr -a) until it has been opened once, or begin a new file";
+
 /// Where lines are appended.
 pub(super) struct Tail {
-    storage: Box<dyn Storage>,
+    storage: Arc<dyn Storage>,
     path: PathBuf,
     fsync: bool,
     /// What is recorded, and durable if that was asked for.
@@ -32,7 +35,7 @@ pub(super) struct Tail {
 }
 
 impl Tail {
-    pub(super) fn new(storage: Box<dyn Storage>, path: PathBuf, fsync: bool, found: &Walked) -> Self {
+    pub(super) fn new(storage: Arc<dyn Storage>, path: PathBuf, fsync: bool, found: &Walked) -> Self {
         Self {
             storage,
             path,
@@ -87,9 +90,11 @@ impl Tail {
 
     fn cut(&mut self) -> Result<(), Failure> {
         if self.uncut {
-            self.storage
-                .cut(self.chain.bytes)
-                .map_err(|error| self.failure("has part of a line at its end that cannot be cut off", Some(error)))?;
+            self.storage.cut(self.chain.bytes).map_err(|error| {
+                let is_refused = error.kind() == io::ErrorKind::PermissionDenied;
+                let failure = self.failure("has part of a line at its end that cannot be cut off", Some(error));
+                if is_refused { failure.with_remedy(APPEND_ONLY) } else { failure }
+            })?;
             self.uncut = false;
         }
         Ok(())

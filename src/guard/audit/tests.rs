@@ -6,6 +6,7 @@ mod failures;
 mod files;
 mod group;
 mod process;
+mod restore;
 mod spendings;
 
 use std::{

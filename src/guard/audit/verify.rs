@@ -30,8 +30,8 @@ pub struct Verified {
 
 /// Verifies a chain from its first line to its last. One line at a time is held in memory.
 ///
-/// Part of a line at the end, with no newline, is what a process leaves that was killed in mid-write. It is no error, but
-/// [counted](Verified::partial_bytes).
+/// The beginning of the next line at the end, with no newline, is what a process leaves that was killed in mid-write; zeros are what a
+/// loss of power may leave. Neither is an error, but [counted](Verified::partial_bytes).
 ///
 /// Lines that are gone from the end leave no trace in the others: see [`verify_with_head`].
 ///
@@ -44,8 +44,8 @@ pub struct Verified {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Config`] with the number of the first line that is not JSON, was changed, or is not in its place, because lines were removed,
-/// inserted or reordered; or if it cannot be read.
+/// [`ErrorKind::AuditBroken`] with the number of the first line that is not JSON, was changed, or is not in its place, because lines were
+/// removed, inserted or reordered; and if the end is no beginning of the next line. [`ErrorKind::Config`] if it cannot be read.
 pub fn verify(reader: impl BufRead) -> Result<Verified> {
     verified(reader, B256::ZERO)
 }
@@ -56,7 +56,7 @@ pub fn verify(reader: impl BufRead) -> Result<Verified> {
 ///
 /// # Errors
 ///
-/// Those of [`verify`]; and [`ErrorKind::Config`] if no line has the hash `kept`.
+/// Those of [`verify`]; and [`ErrorKind::AuditBroken`] if no line has the hash `kept`.
 pub fn verify_with_head(reader: impl BufRead, kept: B256) -> Result<Verified> {
     verified(reader, kept)
 }
@@ -85,7 +85,7 @@ fn verified(reader: impl BufRead, kept: B256) -> Result<Verified> {
             "its {} lines are whole, and none of them has the hash {kept}: lines were removed from the end, or all was written anew",
             walked.chain.lines
         );
-        return Err(Error::new(ErrorKind::Config, Operation::ReadAudit, message)
+        return Err(Error::new(ErrorKind::AuditBroken, Operation::ReadAudit, message)
             .with_remedy("check that it is the file the hash was kept of; if it is, find out who wrote to it"));
     }
     Ok(Verified {
@@ -105,12 +105,12 @@ impl Verified {
         self.lines
     }
 
-    /// The hash of the last line, 32 bytes; zeros if there is none. Keep it where whoever writes the file cannot.
+    /// The hash of the last line, 32 bytes; zeros if there is none. Keep it where those who can write to the file cannot.
     pub fn head(&self) -> B256 {
         self.head
     }
 
-    /// How many bytes follow the last whole line.
+    /// How many bytes of the next line, or zeros, follow the last whole one.
     pub fn partial_bytes(&self) -> u64 {
         self.partial
     }

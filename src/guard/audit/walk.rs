@@ -46,13 +46,15 @@ pub(super) fn walk(
                 each(line, chain).map_err(|fault| origin.broken(number, &fault))?;
             }
             None if buffer.is_empty() => return Ok(walked),
-            // The end of a process in mid-write may have left all of a line but its newline. Whatever else was left is no line.
+            // The end of a process in mid-write may have left all of a line but its newline, or less of it.
             None => {
-                if chain.accept(&buffer).is_ok() {
-                    walked.lacks_newline = true;
-                    each(&buffer, chain).map_err(|fault| origin.broken(number, &fault))?;
-                } else {
-                    walked.partial = buffer.len() as u64;
+                match chain.accept(&buffer) {
+                    Ok(()) => {
+                        walked.lacks_newline = true;
+                        each(&buffer, chain).map_err(|fault| origin.broken(number, &fault))?;
+                    }
+                    Err(_) if chain.may_have_begun(&buffer) => walked.partial = buffer.len() as u64,
+                    Err(fault) => return Err(origin.foreign(number, &fault)),
                 }
                 return Ok(walked);
             }
@@ -62,20 +64,32 @@ pub(super) fn walk(
 
 impl Origin<'_> {
     fn broken(self, number: u64, fault: &str) -> Error {
-        self.error(format!("line {number} {fault}")).with_remedy(
+        self.error(ErrorKind::AuditBroken, format!("line {number} {fault}")).with_remedy(
             "the lines before it are whole; keep the file, find out who wrote to it, and begin a new one under another name",
         )
     }
 
-    fn unreadable(self, error: std::io::Error) -> Error {
-        self.error(format!("it cannot be read: {error}")).with_source(error)
+    fn foreign(self, number: u64, fault: &str) -> Error {
+        let message = format!("it ends in what is no line of an audit file: line {number} {fault}");
+        self.error(ErrorKind::AuditBroken, message).with_remedy(
+            "check that it is meant to be an audit file; if it is, keep it, find out who wrote to it, and begin a new one under another name",
+        )
     }
 
-    fn error(self, message: String) -> Error {
+    /// The file is no longer what this process found in it.
+    pub(super) fn rewritten(self) -> Error {
+        self.error(ErrorKind::AuditBroken, "its lines are others than when it was opened".to_owned())
+    }
+
+    fn unreadable(self, error: std::io::Error) -> Error {
+        self.error(ErrorKind::Config, format!("it cannot be read: {error}")).with_source(error)
+    }
+
+    fn error(self, kind: ErrorKind, message: String) -> Error {
         let message = match self.0 {
             Some(path) => format!("{}: {message}", path.display()),
             None => message,
         };
-        Error::new(ErrorKind::Config, Operation::ReadAudit, message)
+        Error::new(kind, Operation::ReadAudit, message)
     }
 }

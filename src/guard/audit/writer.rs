@@ -85,7 +85,7 @@ fn run(mut tail: Tail, mut requests: mpsc::Receiver<Request>, chain: &Mutex<Chai
         let outcome = tail.append(group.iter().map(|request: &Request| request.body.as_slice()));
         *chain.lock().unwrap_or_else(PoisonError::into_inner) = tail.chain();
         for request in group.drain(..) {
-            // Whoever no longer waits has his line all the same.
+            // A caller who no longer waits has a line all the same.
             let _ = request.reply.send(outcome.as_ref().copied().map_err(Failure::copy));
         }
     }

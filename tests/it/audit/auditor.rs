@@ -54,6 +54,8 @@ async fn the_example_shows_what_a_file_holds_and_finds_what_was_done_to_it() {
     assert!(fails(&[&file, "--head", &head]).contains("its 6 lines are whole, and none of them has the hash"));
     fs::write(folder.file(), whole.replacen("payroll", "nobody!", 1)).unwrap();
     assert!(fails(&[&file]).contains("line 2 was changed"));
+    fs::write(folder.file(), format!("{whole}rm -rf /")).unwrap();
+    assert!(fails(&[&file]).contains("it ends in what is no line of an audit file: line 8 is not JSON"));
     assert!(fails(&["/nowhere.jsonl"]).contains("/nowhere.jsonl"));
 }
 

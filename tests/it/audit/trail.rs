@@ -111,6 +111,21 @@ async fn limits_are_rebuilt_from_the_file() {
     assert_kind(&ask(restored).await.unwrap_err(), ErrorKind::GuardDenied);
 }
 
+#[tokio::test]
+async fn limits_are_restored_from_the_file_that_is_open() {
+    let folder = Folder::new();
+    let (_, log, signer) = recorded(&folder).await;
+    for nonce in 0..2 {
+        signer.sign_transaction(&mut payout(nonce)).await.unwrap();
+    }
+    drop((signer, log));
+
+    let (_, log, signer) = recorded(&folder).await;
+    assert_eq!(log.restore(signer.guard(), Some("nobody")).unwrap(), 0);
+    assert_eq!(log.restore(signer.guard(), Some("payroll")).unwrap(), 2);
+    assert_kind(&signer.sign_transaction(&mut payout(2)).await.unwrap_err(), ErrorKind::GuardDenied);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_signers_share_a_file_and_each_signature_is_in_it() {
     let folder = Folder::new();

@@ -16,7 +16,7 @@ fn check(lines: &[&str]) -> Result<Verified> {
 #[track_caller]
 fn assert_found(lines: &[&str], number: usize, what: &str) {
     let error = check(lines).unwrap_err();
-    assert_eq!((error.kind(), error.operation()), (ErrorKind::Config, Operation::ReadAudit), "{error}");
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::AuditBroken, Operation::ReadAudit), "{error}");
     assert_says(&error, &format!("line {number} {what}"));
 }
 
@@ -100,6 +100,7 @@ fn a_head_that_was_kept_shows_what_is_missing_at_the_end() {
     let without_last = text.trim_end().rsplit_once('\n').unwrap().0.to_owned() + "\n";
     assert_eq!(verify(without_last.as_bytes()).unwrap().lines(), 3);
     let error = verify_with_head(without_last.as_bytes(), whole.head()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AuditBroken);
     assert_says(&error, "its 3 lines are whole, and none of them has the hash");
 
     let earlier = verify(without_last.as_bytes()).unwrap().head();
@@ -124,8 +125,10 @@ fn part_of_a_line_at_the_end_is_counted_and_a_whole_one_without_newline_is_a_lin
 
 #[test]
 fn a_file_without_newlines_is_not_read_into_memory() {
-    let error = verify(BufReader::new(std::io::repeat(0))).unwrap_err();
-    assert_says(&error, "line 1 is longer than 1 MiB");
+    for byte in [0, b'x'] {
+        let error = verify(BufReader::new(std::io::repeat(byte))).unwrap_err();
+        assert_says(&error, "line 1 is longer than 1 MiB");
+    }
 }
 
 proptest! {
@@ -134,7 +137,7 @@ proptest! {
         let folder = Folder::new();
         let text = written(&folder, 4);
         let mut bytes = text.clone().into_bytes();
-        // Without its newline the last line is a partial one, as far as anybody can tell.
+        // With another byte for its newline the last line is a partial one, as far as anybody can tell.
         let at = at.index(bytes.len() - 1);
         bytes[at] ^= flip;
         let number = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;

@@ -7,6 +7,7 @@ use std::{
 
 use super::*;
 use crate::guard::audit::{
+    earlier::Earlier,
     storage::{Displaced, Storage},
     tail::Tail,
     walk::Walked,
@@ -22,6 +23,7 @@ pub(super) struct State {
     pub(super) room: Option<usize>,
     pub(super) sync_fails: bool,
     pub(super) cut_fails: bool,
+    pub(super) cut_is_refused: bool,
     pub(super) panics: bool,
     pub(super) writes: u32,
     pub(super) syncs: u32,
@@ -36,8 +38,9 @@ pub(super) struct Gate {
 
 impl Disk {
     pub(super) fn log(&self, fsync: bool) -> AuditLog {
-        let found = Walked::default();
-        AuditLog::start(Tail::new(Box::new(self.clone()), PathBuf::from("disk"), fsync, &found), fsync).unwrap()
+        let (disk, path, found) = (Arc::new(self.clone()), PathBuf::from("disk"), Walked::default());
+        let earlier = Earlier::new(Arc::clone(&disk) as _, path.clone(), found.chain);
+        AuditLog::start(Tail::new(disk, path, fsync, &found), earlier, fsync).unwrap()
     }
 
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -57,7 +60,11 @@ impl Storage for Disk {
         }
     }
 
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+        self.with(|disk| io::Read::read(&mut &disk.bytes[usize::try_from(at).unwrap()..], buffer))
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
         self.with(|disk| {
             assert!(!disk.panics, "a panic that is expected");
             disk.writes += 1;
@@ -67,17 +74,20 @@ impl Storage for Disk {
         })
     }
 
-    fn cut(&mut self, len: u64) -> io::Result<()> {
+    fn cut(&self, len: u64) -> io::Result<()> {
         self.with(|disk| {
             if disk.cut_fails {
                 return Err(io::Error::other("the cut failed"));
+            }
+            if disk.cut_is_refused {
+                return Err(io::ErrorKind::PermissionDenied.into());
             }
             disk.bytes.truncate(usize::try_from(len).unwrap());
             Ok(())
         })
     }
 
-    fn sync(&mut self) -> io::Result<()> {
+    fn sync(&self) -> io::Result<()> {
         let gate = self.with(|disk| {
             disk.syncs += 1;
             disk.gate.take()

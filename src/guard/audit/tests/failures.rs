@@ -86,14 +86,39 @@ fn a_thread_that_has_ended_is_an_error() {
     drop(log);
 }
 
+fn asks(text: &Value) -> Record<'_> {
+    Record { asked: Some(text), ..record(Stage::Allowed, 1) }
+}
+
 #[test]
 fn a_record_that_is_too_long_is_refused_and_one_that_just_fits_is_kept() {
     let folder = Folder::new();
     let log = AuditLog::builder(folder.file()).fsync(false).open().unwrap();
-    let room = (1 << 20) - 256 - serde_json::to_vec(&asking(1, &"".into())).unwrap().len() + 2;
-    keep(&log, &asking(1, &"x".repeat(room).into())).unwrap();
-    let error = keep(&log, &asking(1, &"x".repeat(room + 1).into())).unwrap_err();
+    let room = (1 << 20) - 256 - serde_json::to_vec(&asks(&"".into())).unwrap().len() + 2;
+    keep(&log, &asks(&"x".repeat(room).into())).unwrap();
+    let error = keep(&log, &asks(&"x".repeat(room + 1).into())).unwrap_err();
     assert_unrecorded(&error, "takes 1048321 bytes, and a line at most 1 MiB");
     keep(&log, &record(Stage::Allowed, 2)).unwrap();
     assert_eq!(verified(&folder.file()).unwrap().lines(), 3);
+}
+
+#[test]
+fn a_denial_is_recorded_however_much_was_asked_for() {
+    let folder = Folder::new();
+    let log = AuditLog::open(folder.file()).unwrap();
+    keep(&log, &asking(1, &"x".repeat(2 << 20).into())).unwrap();
+    keep(&log, &asking(2, &"x".into())).unwrap();
+    let text = fs::read_to_string(folder.file()).unwrap();
+    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[1]["stage"], &lines[1]["asked"]), (&"denied".into(), &Value::Null));
+    assert_eq!((&lines[2]["stage"], &lines[2]["asked"]), (&"denied".into(), &"x".into()));
+}
+
+#[test]
+fn part_of_a_line_that_may_not_be_cut_off_names_the_attribute() {
+    let disk = Disk::default();
+    let log = disk.log(false);
+    disk.with(|disk| (disk.room, disk.cut_is_refused) = (Some(50), true));
+    assert_unrecorded(&keep(&log, &record(Stage::Allowed, 1)).unwrap_err(), "cannot be written to");
+    assert_unrecorded(&keep(&log, &record(Stage::Allowed, 1)).unwrap_err(), "take that from it (chattr -a)");
 }

@@ -1,12 +1,24 @@
 //! Opening, and what may be in the place of the file.
 
 use super::*;
-use crate::error::ErrorKind;
+use crate::{error::ErrorKind, guard::audit::storage::LogFile};
 
 #[track_caller]
 fn assert_refused(path: &Path, what: &str) {
+    assert_fails(path, ErrorKind::Config, what);
+}
+
+#[track_caller]
+fn assert_broken(path: &Path, what: &str) {
+    let before = fs::read(path).unwrap();
+    assert_fails(path, ErrorKind::AuditBroken, what);
+    assert!(fs::read(path).unwrap() == before, "a file that was refused is not what it was");
+}
+
+#[track_caller]
+fn assert_fails(path: &Path, kind: ErrorKind, what: &str) {
     let error = AuditLog::open(path).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    assert_eq!(error.kind(), kind, "{error}");
     assert_says(&error, what);
 }
 
@@ -45,9 +57,66 @@ fn part_of_a_line_is_cut_off_and_that_is_recorded() {
         assert_eq!((verified.lines(), verified.partial_bytes(), verified.count(Stage::Allowed)), (5, 0, 2));
         assert_eq!(opened(&folder.file())[1]["cut_off_bytes"], partial);
     }
-    fs::write(folder.file(), "no line of ours").unwrap();
-    drop(AuditLog::open(folder.file()).unwrap());
-    assert_eq!(opened(&folder.file())[0]["cut_off_bytes"], 15);
+}
+
+#[test]
+fn zeros_that_a_loss_of_power_left_are_cut_off() {
+    let folder = Folder::new();
+    let text = written(&folder, 3);
+    let last = text.trim_end().rfind('\n').unwrap() + 1;
+    for written in [0, 1, 17, 100, 200, text.len() - last - 1] {
+        for zeros in [1, 4096, 900_000] {
+            let mut bytes = text.as_bytes()[..last + written].to_vec();
+            bytes.resize(bytes.len() + zeros, 0);
+            assert_eq!(verify(&bytes[..]).unwrap().partial_bytes(), (written + zeros) as u64);
+            fs::write(folder.file(), bytes).unwrap();
+            drop(AuditLog::builder(folder.file()).fsync(false).open().unwrap());
+            assert_eq!(verified(&folder.file()).unwrap().lines(), 4);
+            assert_eq!(opened(&folder.file())[1]["cut_off_bytes"], written + zeros);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_none_of_ours_is_left_as_it_is() {
+    let folder = Folder::new();
+    const JSON: &str = "line 1 has no seq, prev and hash";
+    const OTHER: &str = "line 1 is not JSON";
+    let zeros = "0".repeat(64);
+    for (text, fault) in [
+        (r#"{"transactions":[]}"#, JSON),
+        ("{}", JSON),
+        ("7", JSON),
+        ("no line of ours", OTHER),
+        ("[[transactions]]", OTHER),
+        (r#"{"seq":2,"prev":""#, OTHER),
+        (r#"{"seq":1,"prev":"f"#, OTHER),
+        (&format!(r#"{{"seq":1,"prev":"{zeros}"}}"#), JSON),
+        (&format!(r#"{{"seq":1,"prev":"{zeros}","hash":"{zeros}"}}"#), "line 1 "),
+        ("\0\0\0x", OTHER),
+        ("x\0\0\0", OTHER),
+    ] {
+        fs::write(folder.file(), text).unwrap();
+        assert_broken(&folder.file(), &format!("audit.jsonl: it ends in what is no line of an audit file: {fault}"));
+        assert_eq!(verify(text.as_bytes()).unwrap_err().kind(), ErrorKind::AuditBroken, "{text}");
+    }
+}
+
+#[test]
+fn a_last_line_that_was_changed_is_found_without_its_newline() {
+    let folder = Folder::new();
+    let text = written(&folder, 3);
+    let at = text.rfind("payroll").unwrap();
+    let changed = format!("{}nobody!{}", &text[..at], text[at + 7..].trim_end());
+    fs::write(folder.file(), &changed).unwrap();
+    assert_broken(&folder.file(), "line 4 was changed: its hash is not that of its bytes");
+    let last = text.trim_end().rfind('\n').unwrap() + 1;
+    for other in
+        ["rm -rf /", &text[..20], &text[last + 1..text.len() - 9], &changed[last..].replace("\"seq\":4", "\"seq\":5")]
+    {
+        fs::write(folder.file(), format!("{}{other}", &text[..last])).unwrap();
+        assert_broken(&folder.file(), "it ends in what is no line of an audit file: line 4 ");
+    }
 }
 
 #[test]
@@ -66,11 +135,10 @@ fn nothing_is_appended_to_a_broken_chain() {
     let folder = Folder::new();
     let text = written(&folder, 3).replacen("payroll", "nobody!", 1);
     fs::write(folder.file(), &text).unwrap();
-    assert_refused(&folder.file(), "audit.jsonl: line 2 was changed");
-    assert_refused(&folder.file(), "begin a new one under another name");
-    assert_eq!(fs::read_to_string(folder.file()).unwrap(), text);
+    assert_broken(&folder.file(), "audit.jsonl: line 2 was changed");
+    assert_broken(&folder.file(), "begin a new one under another name");
     fs::write(folder.file(), "[rules]\n").unwrap();
-    assert_refused(&folder.file(), "line 1 is not JSON");
+    assert_broken(&folder.file(), "line 1 is not JSON");
 }
 
 #[test]
@@ -84,6 +152,19 @@ fn one_log_at_a_time() {
     keep(&clone, &record(Stage::Denied, 1)).unwrap();
     drop(clone);
     assert_eq!(AuditLog::open(folder.file()).unwrap().lines(), 3);
+}
+
+/// As a process has that is being started, until it runs its own program.
+#[test]
+fn a_copy_of_the_handle_does_not_keep_the_lock() {
+    let folder = Folder::new();
+    let file = File::create(folder.file()).unwrap();
+    file.lock().unwrap();
+    let copy = file.try_clone().unwrap();
+    let opened = file.metadata().unwrap();
+    drop(LogFile::new(file, folder.file(), opened));
+    drop(AuditLog::open(folder.file()).unwrap());
+    drop(copy);
 }
 
 #[test]
@@ -169,14 +250,13 @@ mod unix {
         assert_refused(Path::new("/sys/kernel/notes"), "give this process the right to read and write the file");
     }
 
-    #[cfg(target_os = "linux")]
     #[test]
-    fn a_full_device_is_named_as_the_cause() {
+    fn a_device_keeps_nothing() {
         let folder = Folder::new();
-        symlink("/dev/full", folder.file()).unwrap();
-        let error = AuditLog::open(folder.file()).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Unrecorded);
-        assert_says(&error, "audit.jsonl cannot be written to: No space left on device");
-        assert_says(&error, "make room on the disk");
+        symlink("/dev/null", folder.file()).unwrap();
+        for path in [&folder.file(), Path::new("/dev/null")] {
+            assert_refused(path, "is no regular file");
+            assert_refused(path, "give the path of one, or of one to be created");
+        }
     }
 }

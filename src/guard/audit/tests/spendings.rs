@@ -1,7 +1,10 @@
 //! What limits are rebuilt from.
 
 use super::*;
-use crate::{error::ErrorKind, guard::audit::spendings};
+use crate::{
+    error::ErrorKind,
+    guard::audit::{chain::Chain, spendings},
+};
 
 const LONG_AGO: SystemTime = SystemTime::UNIX_EPOCH;
 
@@ -56,6 +59,30 @@ fn a_failure_frees_the_decision_of_its_id_only() {
     assert_eq!(nonces(&folder.file(), None, LONG_AGO), [7]);
 }
 
+/// A line as a later version, or another program, may write it.
+fn append(path: &Path, body: &str) {
+    let mut text = fs::read(path).unwrap();
+    let (mut chain, before) = (Chain::default(), text.clone());
+    before.strip_suffix(b"\n").unwrap().split(|byte| *byte == b'\n').for_each(|line| chain.accept(line).unwrap());
+    chain.seal(body.as_bytes(), &mut text);
+    fs::write(path, text).unwrap();
+}
+
+#[test]
+fn a_failure_that_may_have_signed_counts() {
+    let folder = Folder::new();
+    let log = AuditLog::open(folder.file()).unwrap();
+    for id in 1..=3 {
+        keep(&log, &spending(id, 1)).unwrap();
+    }
+    drop(log);
+    for (id, more) in [(1, r#","may_have_signed":true"#), (2, r#","may_have_signed":false"#), (3, "")] {
+        let body = format!(r#""time":"2027-01-15T08:00:00Z","stage":"failed","id":"{id:016x}"{more}"#);
+        append(&folder.file(), &body);
+    }
+    assert_eq!(nonces(&folder.file(), None, LONG_AGO), [1]);
+}
+
 #[test]
 fn a_contract_and_the_largest_amount_are_read_back() {
     let folder = Folder::new();
@@ -76,7 +103,9 @@ fn a_missing_file_is_empty_and_a_broken_one_an_error() {
     assert!(spendings(folder.file(), None, LONG_AGO).unwrap().is_empty());
     fs::write(folder.file(), text.replacen("\"id\"", "\"ID\"", 1)).unwrap();
     let error = spendings(folder.file(), None, LONG_AGO).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_eq!(error.kind(), ErrorKind::AuditBroken);
     assert_says(&error, "audit.jsonl: line 2 was changed");
-    assert_says(&spendings(&folder.0, None, LONG_AGO).unwrap_err(), "cannot be read");
+    let error = spendings(&folder.0, None, LONG_AGO).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert_says(&error, "cannot be read");
 }

@@ -62,7 +62,6 @@ pub async fn connect(settings: &Settings) -> Result<Server, String> {
         .with_forwarding(Forwarding::also(settings.forward.clone())?);
     check_chain(&service).await?;
     let service = Arc::new(service);
-    let audit = audit.map(|audit| audit.path().to_owned());
     Ok(Server {
         health: Health::new(service.clone(), audit),
         service,

@@ -71,7 +71,7 @@ pub async fn start(listen: SocketAddr, upstream: Option<&str>, audit: Option<Pat
         .with_chain_id(Some(chain_id))
         .with_forwarding(forwarding);
     let service = Arc::new(service);
-    let health = Health::new(service.clone(), Some(file.clone()));
+    let health = Health::new(service.clone(), Some(audit));
     let server = Server { service, health, metrics: None, tls: None, limits, clients: vec![client] };
     Ok(Demo { server, address, rules, audit: file })
 }

@@ -2,13 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    fs::OpenOptions,
-    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use futures_util::future::join_all;
+use kms_signer::guard::AuditLog;
 use serde::Serialize;
 use tokio::{sync::Mutex, time::timeout};
 
@@ -31,13 +30,13 @@ pub(crate) struct Report {
 #[derive(Debug)]
 pub struct Health {
     service: Arc<Service>,
-    audit: Option<PathBuf>,
+    audit: Option<AuditLog>,
     latest: Mutex<Option<(Instant, Arc<Report>)>>,
 }
 
 impl Health {
-    /// The audit file is where there is one.
-    pub fn new(service: Arc<Service>, audit: Option<PathBuf>) -> Self {
+    /// With the audit file, where there is one.
+    pub fn new(service: Arc<Service>, audit: Option<AuditLog>) -> Self {
         Self { service, audit, latest: Mutex::new(None) }
     }
 
@@ -60,9 +59,8 @@ impl Health {
         if let Some(node) = node {
             checks.insert("upstream".to_owned(), node);
         }
-        if let Some(path) = &self.audit {
-            let written = OpenOptions::new().append(true).open(path).map(drop);
-            checks.insert("audit".to_owned(), written.map_err(|error| error.kind().to_string()));
+        if let Some(audit) = &self.audit {
+            checks.insert("audit".to_owned(), check_audit(audit).await);
         }
         let ready = checks.values().all(Result::is_ok);
         let checks = checks
@@ -91,4 +89,15 @@ async fn check_key(key: &Key) -> (String, Result<(), String>) {
         Err(_) => Err("KMS did not answer in time".to_owned()),
     };
     (format!("key {}", key.name), outcome)
+}
+
+async fn check_audit(audit: &AuditLog) -> Result<(), String> {
+    match timeout(PATIENCE, audit.check()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "not ready");
+            Err(error.kind().to_string())
+        }
+        Err(_) => Err("the disk did not answer in time".to_owned()),
+    }
 }

@@ -46,5 +46,5 @@ async fn what_cannot_be_recorded_is_not_signed() {
     assert_eq!(server.signatures(), 0);
     let answer = server.http.get(format!("{}/readyz", server.url)).send().await.unwrap();
     assert_eq!(answer.status(), 503);
-    assert!(answer.text().await.unwrap().contains(r#""audit":"entity not found""#));
+    assert!(answer.text().await.unwrap().contains(r#""audit":"unrecorded""#));
 }

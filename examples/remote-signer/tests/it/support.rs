@@ -103,7 +103,7 @@ impl Setup {
         let service = Arc::new(service);
         let tls = self.tls;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let health = Health::new(service.clone(), self.audit);
+        let health = Health::new(service.clone(), audit);
         let server = Server { health, service, metrics: None, tls, limits, clients: vec![client] };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();

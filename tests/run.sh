@@ -39,6 +39,7 @@ step cargo test --locked -p conformance --test tls
 step cargo run --locked --quiet --example quickstart
 step cargo test --locked -p lambda
 step cargo run --locked --quiet -p lambda
+step cargo test --locked -p remote-signer
 
 # Skipped, with a word on it, where valgrind is missing.
 step benches/instructions.sh
@@ -71,5 +72,5 @@ set -a
 . target/stack/env
 set +a
 step cargo test --locked -p conformance \
-    --test auth --test conformance --test examples --test faults --test lambda --test regions --test transactions --test validator --test vectors \
+    --test auth --test conformance --test examples --test faults --test lambda --test regions --test remote_signer --test transactions --test validator --test vectors \
     -- --include-ignored --nocapture

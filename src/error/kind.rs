@@ -305,7 +305,7 @@ impl fmt::Display for Operation {
             Self::ReadSecret => "reading the private key",
             Self::BuildPolicy => "building the policy",
             Self::ReadRules => "reading the rules",
-            Self::Judge => "judging what is to be signed",
+            Self::Judge => "guard",
             Self::Record => "recording",
             Self::ReadAudit => "reading the audit file",
             Self::CancelKeyDeletion => "CancelKeyDeletion",

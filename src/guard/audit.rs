@@ -226,6 +226,16 @@ impl AuditLog {
         Ok(count)
     }
 
+    /// Checks that records can be kept now: that the file is still in its place with nothing foreign in it, that it can be brought to the disk, and that no
+    /// earlier failure needs it opened anew. Nothing is recorded. Whether there is room for a record only a record shows.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unrecorded`](crate::ErrorKind::Unrecorded), as a record would fail.
+    pub async fn check(&self) -> Result<()> {
+        self.0.writer.write(Vec::new()).await
+    }
+
     /// The file, as an absolute path.
     pub fn path(&self) -> &Path {
         &self.0.path

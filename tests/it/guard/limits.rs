@@ -69,7 +69,7 @@ fn a_denial_says_what_is_spent_and_by_which_limit() {
     assert_eq!(error.rule(), Some("hourly"));
     assert_eq!(
         error.to_string(),
-        "judging what is to be signed: transaction denied by \"hourly\": 0.75 ether of 1 ether (total) are spent within 1h, and this may take 0.5 ether"
+        "guard: transaction denied by \"hourly\": 0.75 ether of 1 ether (total) are spent within 1h, and this may take 0.5 ether"
     );
 }
 

@@ -15,6 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("iam", &["error", "key_ref"]),
     ("keys", &["error", "key_ref", "public_key", "signature", "observe", "iam", "client", "signer"]),
     ("guard", &["error", "key_ref", "observe", "client", "signer"]),
+    ("chains", &["error", "key_ref", "public_key", "signature", "observe", "client"]),
     ("fake", &["error", "key_ref", "public_key", "signature"]),
     ("guide", &[]),
 ];

@@ -4,6 +4,7 @@
 
 mod audit;
 mod chain_id;
+mod chains;
 mod codes;
 mod connect;
 mod credentials;

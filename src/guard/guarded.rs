@@ -148,6 +148,9 @@ impl<S: Signer + Send + Sync> Guarded<S> {
     ) -> alloy_signer::Result<Decision<'_>> {
         let sender = Signer::address(&self.signer);
         let verdict = self.guard.judge(sender, asked);
+        // Typed data takes long to hash, and whoever is denied may ask often.
+        let is_hashed = verdict.is_ok() || !matches!(asked, Asked::TypedData(_));
+        let digest = || is_hashed.then(digest).flatten();
         let mut watch = self.is_watched().then(|| Watch::new(self, sender, asked, digest()));
         match verdict {
             Ok(permit) => {

@@ -11,7 +11,7 @@ use crate::{
     methods::Forwarding,
     server::Server,
     service::Service,
-    settings::{CallerSettings, KeySettings, Limits, Rules, Settings},
+    settings::{CallerSettings, KeySettings, Limits, RulesSource, Settings},
     tls,
     upstream::Upstream,
 };
@@ -36,6 +36,14 @@ pub async fn connect(settings: &Settings) -> Result<Server, String> {
             Some(audit::open(audit, names.zip(guards.iter().cloned()).collect()).await?)
         }
         None => {
+            if let Some((caller, _)) =
+                settings.callers.iter().zip(&guards).find(|(_, guard)| !guard.rules().limits.is_empty())
+            {
+                return Err(format!(
+                    "the caller {} has limits, and there is no [audit]: with each restart they would begin at nothing",
+                    caller.name
+                ));
+            }
             tracing::warn!("there is no [audit] in the configuration: what is signed is not recorded");
             None
         }
@@ -67,6 +75,7 @@ pub async fn connect(settings: &Settings) -> Result<Server, String> {
         service,
         metrics: None,
         tls,
+        behind_proxy: settings.plain_http,
         limits: settings.limits,
         clients,
     })
@@ -138,14 +147,15 @@ async fn connect_keys(settings: &[KeySettings]) -> Result<(Vec<Arc<Key>>, Vec<Km
 fn guard(caller: &CallerSettings) -> Result<Guard, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("the rules of the caller {}: {error}", caller.name);
     match &caller.rules {
-        Rules::File(path) => {
+        RulesSource::File(path) => {
             let in_file = |error: &dyn std::fmt::Display| wrong(&format!("{}: {error}", path.display()));
             let text = std::fs::read_to_string(path).map_err(|error| in_file(&error))?;
             Guard::from_toml(&text).map_err(|error| in_file(&error))
         }
-        Rules::Here(table) => {
-            let json = serde_json::to_string(table).map_err(|error| wrong(&error))?;
-            Guard::from_json(&json).map_err(|error| wrong(&error))
+        RulesSource::Here(table) => {
+            let rules = serde_path_to_error::deserialize(table.clone())
+                .map_err(|error| wrong(&format!("{}: {}", error.path(), error.inner())))?;
+            Guard::new(rules).map_err(|error| wrong(&error))
         }
     }
 }

@@ -29,6 +29,13 @@ pub fn observe(event: &Event<'_>) {
 /// What is wrong with a key, a caller, the rules, a file or the node's chain, by name.
 pub async fn connect(settings: &Settings) -> Result<Server, String> {
     let guards: Vec<Guard> = settings.callers.iter().map(guard).collect::<Result<_, _>>()?;
+    let mut limited = settings.callers.iter().zip(&guards).filter(|(_, guard)| !guard.rules().limits.is_empty());
+    if let (None, Some((caller, _))) = (&settings.audit, limited.next()) {
+        return Err(format!(
+            "the caller {} has limits, and there is no [audit]: with each restart they would begin at nothing",
+            caller.name
+        ));
+    }
     let (keys, clients) = connect_keys(&settings.keys).await?;
     let audit = match &settings.audit {
         Some(audit) => {
@@ -36,14 +43,6 @@ pub async fn connect(settings: &Settings) -> Result<Server, String> {
             Some(audit::open(audit, names.zip(guards.iter().cloned()).collect()).await?)
         }
         None => {
-            if let Some((caller, _)) =
-                settings.callers.iter().zip(&guards).find(|(_, guard)| !guard.rules().limits.is_empty())
-            {
-                return Err(format!(
-                    "the caller {} has limits, and there is no [audit]: with each restart they would begin at nothing",
-                    caller.name
-                ));
-            }
             tracing::warn!("there is no [audit] in the configuration: what is signed is not recorded");
             None
         }

@@ -27,8 +27,8 @@
 //!   much.
 //! - What was signed while the file could not be written, with [`allow_unrecorded`](super::Guarded::allow_unrecorded), is not in it and is
 //!   not restored.
-//! - A call that was cancelled gives its share back at once. Its line has no outcome, and a signature may have been made, so after a restart
-//!   it counts.
+//! - A call that its caller no longer waited for has a decision without an outcome. A signature may have been made, so it counts, before a
+//!   restart and after.
 //!
 //! # Format
 //!

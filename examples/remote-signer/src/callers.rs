@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Instant};
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256, Bytes};
 use axum::http::{HeaderMap, header};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use kms_signer::{
@@ -29,10 +29,21 @@ pub struct Key {
     pub(crate) lane: Arc<Mutex<Lane>>,
 }
 
-/// The last nonce that was sent, and when.
+/// What was sent last.
 #[derive(Debug, Default)]
 pub(crate) struct Lane {
+    /// The last nonce that was sent, and when.
     pub(crate) last: Option<(u64, Instant)>,
+    /// What the node may have taken or not.
+    pub(crate) doubt: Option<Sent>,
+}
+
+/// A transaction that was signed to be sent.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    pub(crate) nonce: u64,
+    pub(crate) hash: B256,
+    pub(crate) raw: Bytes,
 }
 
 impl Key {
@@ -189,15 +200,23 @@ fn token(value: &str) -> Option<Vec<u8>> {
     if rest.len() > LONGEST_TOKEN {
         return None;
     }
-    if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(rest.as_bytes().to_vec());
-    }
-    if !scheme.eq_ignore_ascii_case("basic") {
+    let token = if scheme.eq_ignore_ascii_case("bearer") {
+        rest.as_bytes().to_vec()
+    } else if scheme.eq_ignore_ascii_case("basic") {
+        let pair = BASE64_STANDARD.decode(rest).ok()?;
+        let colon = pair.iter().position(|&byte| byte == b':')?;
+        pair.get(colon + 1..)?.to_vec()
+    } else {
         return None;
-    }
-    let pair = BASE64_STANDARD.decode(rest).ok()?;
-    let colon = pair.iter().position(|&byte| byte == b':')?;
-    pair.get(colon + 1..).map(<[u8]>::to_vec)
+    };
+    // Nobody's token is empty, whatever the configuration's hash is that of.
+    (!token.is_empty()).then_some(token)
+}
+
+/// Whether a header shows a token that browsers do not send by themselves.
+pub(crate) fn is_bearer(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split_once(' ').is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
 }
 
 impl fmt::Debug for Caller {

@@ -11,7 +11,7 @@ use crate::{
     methods::Forwarding,
     server::Server,
     service::Service,
-    settings::{CallerSettings, KeySettings, Limits, Rules, Settings},
+    settings::{CallerSettings, KeySettings, Limits, RulesSource, Settings},
     tls,
     upstream::Upstream,
 };
@@ -29,6 +29,13 @@ pub fn observe(event: &Event<'_>) {
 /// What is wrong with a key, a caller, the rules, a file or the node's chain, by name.
 pub async fn connect(settings: &Settings) -> Result<Server, String> {
     let guards: Vec<Guard> = settings.callers.iter().map(guard).collect::<Result<_, _>>()?;
+    let mut limited = settings.callers.iter().zip(&guards).filter(|(_, guard)| !guard.rules().limits.is_empty());
+    if let (None, Some((caller, _))) = (&settings.audit, limited.next()) {
+        return Err(format!(
+            "the caller {} has limits, and there is no [audit]: with each restart they would begin at nothing",
+            caller.name
+        ));
+    }
     let (keys, clients) = connect_keys(&settings.keys).await?;
     let audit = match &settings.audit {
         Some(audit) => {
@@ -67,6 +74,7 @@ pub async fn connect(settings: &Settings) -> Result<Server, String> {
         service,
         metrics: None,
         tls,
+        behind_proxy: settings.plain_http,
         limits: settings.limits,
         clients,
     })
@@ -138,14 +146,15 @@ async fn connect_keys(settings: &[KeySettings]) -> Result<(Vec<Arc<Key>>, Vec<Km
 fn guard(caller: &CallerSettings) -> Result<Guard, String> {
     let wrong = |error: &dyn std::fmt::Display| format!("the rules of the caller {}: {error}", caller.name);
     match &caller.rules {
-        Rules::File(path) => {
+        RulesSource::File(path) => {
             let in_file = |error: &dyn std::fmt::Display| wrong(&format!("{}: {error}", path.display()));
             let text = std::fs::read_to_string(path).map_err(|error| in_file(&error))?;
             Guard::from_toml(&text).map_err(|error| in_file(&error))
         }
-        Rules::Here(table) => {
-            let json = serde_json::to_string(table).map_err(|error| wrong(&error))?;
-            Guard::from_json(&json).map_err(|error| wrong(&error))
+        RulesSource::Here(table) => {
+            let rules = serde_path_to_error::deserialize(table.clone())
+                .map_err(|error| wrong(&format!("{}: {}", error.path(), error.inner())))?;
+            Guard::new(rules).map_err(|error| wrong(&error))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 mod stalled;
 
-use std::{future::Future, io, pin::Pin, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use axum::{Extension, middleware::AddExtension};
 use axum_server::accept::Accept;
@@ -21,6 +21,7 @@ use crate::secret::Fingerprint;
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) certificate: Option<Fingerprint>,
+    pub(crate) address: SocketAddr,
     _place: Arc<OwnedSemaphorePermit>,
 }
 
@@ -46,6 +47,7 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
         Box::pin(async move {
             let place = places.try_acquire_owned().map_err(|_| io::Error::other("too many connections"))?;
             stream.set_nodelay(true)?;
+            let address = stream.peer_addr()?;
             let stream = Stalled::new(stream, patience);
             let (stream, certificate) = match tls {
                 None => (Either::Left(stream), None),
@@ -56,7 +58,7 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
                     (Either::Right(stream), certificate)
                 }
             };
-            let peer = Peer { certificate, _place: Arc::new(place) };
+            let peer = Peer { certificate, address, _place: Arc::new(place) };
             let service = known_as(peer, service);
             Ok((stream, service))
         })

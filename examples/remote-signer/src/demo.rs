@@ -72,7 +72,8 @@ pub async fn start(listen: SocketAddr, upstream: Option<&str>, audit: Option<Pat
         .with_forwarding(forwarding);
     let service = Arc::new(service);
     let health = Health::new(service.clone(), Some(audit));
-    let server = Server { service, health, metrics: None, tls: None, limits, clients: vec![client] };
+    let server =
+        Server { service, health, metrics: None, tls: None, behind_proxy: false, limits, clients: vec![client] };
     Ok(Demo { server, address, rules, audit: file })
 }
 

@@ -5,6 +5,8 @@ use kms_signer::{Error, ErrorKind, alloy_signer};
 use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
 
+use crate::service::Stage;
+
 /// The body is no JSON.
 pub const PARSE_ERROR: i64 = -32700;
 /// The JSON is no request.
@@ -39,7 +41,7 @@ pub struct RpcError {
 
 /// What was to be signed: a refusal has another code for a transaction than for the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum Refused {
     Message,
     Transaction,
 }
@@ -64,13 +66,16 @@ impl RpcError {
     }
 
     /// What has begun to be sent goes on.
-    pub(crate) fn late(sends: bool) -> Self {
-        let late = "the time allowed for the request is over";
-        if !sends {
-            return Self::unavailable(late);
+    pub(crate) fn late(stage: Stage) -> Self {
+        let late = Self::unavailable("the time allowed for the request is over");
+        match stage {
+            Stage::NotBegun => late,
+            Stage::Begun => {
+                let message = format!("{}; the transaction may have been sent, or may be yet", late.message);
+                Self::new(UNAVAILABLE, message).with_data(json!({ "retryable": false }))
+            }
+            Stage::Signed(hash) => late.maybe_sent(hash),
         }
-        let message = format!("{late}; the transaction may have been sent, or may be yet");
-        Self::new(UNAVAILABLE, message).with_data(json!({ "retryable": false }))
     }
 
     pub(crate) fn with_data(mut self, data: serde_json::Value) -> Self {
@@ -81,11 +86,11 @@ impl RpcError {
     /// After a transaction has been signed and sent, and no word came back: the caller must look for it before it tries again.
     pub(crate) fn maybe_sent(self, hash: B256) -> Self {
         let message = format!("{}; the transaction {hash} may have been sent", self.message);
-        Self::new(self.code, message).with_data(json!({ "retryable": false, "transactionHash": hash }))
+        Self::new(UNAVAILABLE, message).with_data(json!({ "retryable": false, "transactionHash": hash }))
     }
 
     /// A guard's denial is told in full. What AWS says names role, account and key, and is for the log.
-    pub(crate) fn from_signing(error: &alloy_signer::Error, asked: Asked) -> Self {
+    pub(crate) fn from_signing(error: &alloy_signer::Error, asked: Refused) -> Self {
         if let alloy_signer::Error::DynAbiError(error) = error {
             return Self::invalid_params(format!("the typed data cannot be hashed: {error}"));
         }
@@ -96,13 +101,13 @@ impl RpcError {
         Self::from_kms(ours, asked)
     }
 
-    fn from_kms(error: &Error, asked: Asked) -> Self {
+    fn from_kms(error: &Error, asked: Refused) -> Self {
         let kind = error.kind();
         let (code, message) = match kind {
             ErrorKind::GuardDenied => (
                 match asked {
-                    Asked::Transaction => TRANSACTION_REJECTED,
-                    Asked::Message => UNAUTHORIZED,
+                    Refused::Transaction => TRANSACTION_REJECTED,
+                    Refused::Message => UNAUTHORIZED,
                 },
                 error.to_string(),
             ),

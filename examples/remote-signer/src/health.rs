@@ -40,7 +40,13 @@ impl Health {
         Self { service, audit, latest: Mutex::new(None) }
     }
 
-    pub(crate) async fn report(&self) -> Arc<Report> {
+    /// A probe that hangs up ends no check: the next one finds its report.
+    pub(crate) async fn report(self: &Arc<Self>) -> Option<Arc<Report>> {
+        let health = Arc::clone(self);
+        tokio::spawn(async move { health.latest().await }).await.ok()
+    }
+
+    async fn latest(&self) -> Arc<Report> {
         let mut latest = self.latest.lock().await;
         if let Some((at, report)) = &*latest
             && at.elapsed() < FRESH
@@ -73,7 +79,11 @@ impl Health {
     async fn check_node(&self) -> Option<Result<(), String>> {
         let upstream = self.service.upstream.as_ref()?;
         Some(match timeout(PATIENCE, self.service.check_upstream(upstream)).await {
-            Ok(outcome) => outcome.map_err(|error| error.message),
+            // Its own words may have more in them than a stranger should read.
+            Ok(outcome) => outcome.map_err(|error| {
+                tracing::warn!(error = error.message, "the node is not ready");
+                "the node does not answer as it should".to_owned()
+            }),
             Err(_) => Err("the node did not answer in time".to_owned()),
         })
     }

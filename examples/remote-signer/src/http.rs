@@ -18,7 +18,7 @@ use tokio::{
 };
 
 use crate::{
-    callers::Caller,
+    callers::{Caller, is_bearer},
     connection::Peer,
     error::{INVALID_REQUEST, LIMIT_EXCEEDED, RpcError, UNAUTHORIZED, UNAVAILABLE},
     health::Health,
@@ -95,12 +95,14 @@ async fn answer(
 /// Before a byte of the body is read.
 fn admit(app: &App, headers: &HeaderMap, peer: &Peer) -> Result<Arc<Caller>, Refusal> {
     let Some(caller) = app.service.callers.find(headers, peer.certificate.as_ref()) else {
+        tracing::warn!(peer = %peer.address, "a request without a token, or with one that is nobody's");
         let error = RpcError::new(UNAUTHORIZED, "no token, or one that is nobody's");
         return Err(Refusal { status: StatusCode::UNAUTHORIZED, error });
     };
-    // A page in a browser of this machine reaches loopback, too, and has no token to show.
-    if caller.is_anonymous() && headers.contains_key(header::ORIGIN) {
-        let error = RpcError::new(UNAUTHORIZED, "pages of browsers need a token");
+    // A browser sends certificates and passwords by itself, whatever page asks it to, and reaches loopback.
+    let of_a_page = headers.contains_key(header::ORIGIN) && !is_bearer(headers);
+    if of_a_page || (caller.is_anonymous() && !is_loopback(headers)) {
+        let error = RpcError::new(UNAUTHORIZED, "this is not for pages of browsers");
         return Err(Refusal { status: StatusCode::FORBIDDEN, error });
     }
     // Forms of other sites cannot be sent as JSON.
@@ -115,6 +117,16 @@ fn admit(app: &App, headers: &HeaderMap, peer: &Peer) -> Result<Arc<Caller>, Ref
         return Err(Refusal::too_large(app.limits.body_bytes));
     }
     Ok(caller.clone())
+}
+
+/// Whether the host that was asked for is this machine: a name of somebody's that leads here is how a page would read what is for nobody else.
+fn is_loopback(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host
+        .rsplit_once(':')
+        .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+        .map_or(host, |(name, _)| name);
+    matches!(name, "localhost" | "127.0.0.1" | "[::1]")
 }
 
 /// The body, if it is small enough and comes in time.
@@ -159,13 +171,14 @@ async fn drain(mut chunks: BodyDataStream) {
 }
 
 async fn readyz(State(app): State<Arc<App>>) -> Response {
-    let report = app.health.report().await;
+    let Some(report) = app.health.report().await else { return empty(StatusCode::SERVICE_UNAVAILABLE) };
     let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json(status, serde_json::to_vec(&*report).unwrap_or_default())
 }
 
 async fn metrics(State(app): State<Arc<App>>, Extension(peer): Extension<Peer>, headers: HeaderMap) -> Response {
-    if !app.open_metrics && app.service.callers.find(&headers, peer.certificate.as_ref()).is_none() {
+    let is_open = app.open_metrics && is_loopback(&headers);
+    if !is_open && app.service.callers.find(&headers, peer.certificate.as_ref()).is_none() {
         let error = RpcError::new(UNAUTHORIZED, "no token, or one that is nobody's");
         return Refusal { status: StatusCode::UNAUTHORIZED, error }.response();
     }

@@ -30,6 +30,6 @@ pub use crate::{
     secret::{Fingerprint, new_token},
     server::{Server, signal},
     service::{Request, Service},
-    settings::{Audit, CallerSettings, Hidden, KeySettings, Limits, Rules, Settings, Tls},
+    settings::{Audit, CallerSettings, Hidden, KeySettings, Limits, RulesSource, Settings, Tls},
     upstream::Upstream,
 };

@@ -12,7 +12,7 @@ pub use self::forward::Forwarding;
 use crate::{
     error::RpcError,
     rpc::{Answer, Params, result},
-    service::{Request, Service},
+    service::{Progress, Request, Service, Stage},
     upstream::Upstream,
 };
 
@@ -21,6 +21,7 @@ pub(crate) async fn answer(
     request: &Request,
     method: &str,
     params: Option<&RawValue>,
+    progress: &Arc<Progress>,
 ) -> Answer {
     match method {
         "eth_accounts" | "eth_requestAccounts" => {
@@ -35,13 +36,18 @@ pub(crate) async fn answer(
             Params::parse(params, 0)?;
             result(&service.chain_id().await?.to_string())
         }
-        "eth_sign" => message::eth_sign(&request.caller, params).await,
-        "personal_sign" => message::personal_sign(&request.caller, params).await,
-        "eth_signTypedData_v4" => message::typed_data(&request.caller, params).await,
+        "eth_sign" => message::eth_sign(service, request, params).await,
+        "personal_sign" => message::personal_sign(service, request, params).await,
+        "eth_signTypedData_v4" => message::typed_data(service, request, params).await,
         "eth_signTransaction" => transaction::sign(service, request, params).await,
-        "eth_sendTransaction" => transaction::send(service, request, params).await,
+        "eth_sendTransaction" => transaction::send(service, request, params, progress).await,
         _ => match &service.upstream {
-            Some(upstream) if service.forwarding.allows(method) => upstream.forward(method, params).await,
+            Some(upstream) if service.forwarding.allows(method) => {
+                if sends(method) {
+                    progress.set(Stage::Begun);
+                }
+                upstream.forward(method, params).await
+            }
             _ => Err(RpcError::method_not_found(method)),
         },
     }
@@ -49,7 +55,7 @@ pub(crate) async fn answer(
 
 /// Whether a method changes what the next one of the same client is answered.
 pub(crate) fn sends(method: &str) -> bool {
-    ["eth_sendTransaction", "eth_sendRawTransaction"].contains(&method)
+    method.starts_with("eth_send")
 }
 
 /// The method's name for logs and metrics. Any client can make up names, and each would be a time series of its own.

@@ -1,6 +1,11 @@
 //! Serving until it is told to end, and ending in order.
 
-use std::{future::Future, io, net::TcpListener, sync::Arc};
+use std::{
+    future::Future,
+    io,
+    net::TcpListener,
+    sync::{Arc, atomic::Ordering},
+};
 
 use axum_server::Handle;
 use kms_signer::KmsClient;
@@ -35,6 +40,8 @@ pub struct Server {
     pub metrics: Option<PrometheusHandle>,
     /// None is plain HTTP.
     pub tls: Option<Arc<ServerConfig>>,
+    /// Whether something in front of it has TLS: then those who come from loopback are not of this machine.
+    pub behind_proxy: bool,
     /// Bounds.
     pub limits: Limits,
     /// Clients of KMS that end with the server.
@@ -48,8 +55,8 @@ impl Server {
     ///
     /// If the listener is none.
     pub async fn serve(self, listener: TcpListener, end: impl Future<Output = ()> + Send + 'static) -> io::Result<()> {
-        let Self { service, health, metrics, tls, limits, clients } = self;
-        let open_metrics = listener.local_addr()?.ip().is_loopback();
+        let Self { service, health, metrics, tls, behind_proxy, limits, clients } = self;
+        let open_metrics = listener.local_addr()?.ip().is_loopback() && !behind_proxy;
         let upkeep = metrics.clone().map(|metrics| tokio::spawn(measure::keep_up(metrics)));
         let app = App {
             service: service.clone(),
@@ -76,11 +83,14 @@ impl Server {
             });
         server.http_builder().http1().header_read_timeout(limits.head()).max_buf_size(HEAD_BYTES);
 
+        let stopped = service.clone();
         let ending = tokio::spawn(async move {
             end.await;
             tracing::info!("ending: nothing new is let in");
             let begun = Instant::now();
-            handle.graceful_shutdown(Some(limits.shutdown()));
+            stopped.ending.store(true, Ordering::Relaxed);
+            // The rest of the time is for what goes on without its client.
+            handle.graceful_shutdown(Some(limits.shutdown().mul_f64(0.75)));
             begun
         });
         let served = server.serve(router(app).into_make_service()).await;
@@ -99,7 +109,7 @@ impl Server {
         // A transaction on its way to the node, though its client has gone.
         service.tasks.close();
         if timeout_at(deadline, service.tasks.wait()).await.is_err() {
-            tracing::warn!("transactions were still on their way to the node");
+            tracing::warn!("transactions were still on their way to the node; the log has their hashes");
         }
         for client in clients {
             if let Err(error) = client.drain(deadline.saturating_duration_since(Instant::now())).await {

@@ -1,7 +1,12 @@
 //! From the body of a request to the body of its answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    time::Duration,
+};
 
+use alloy_primitives::B256;
 use futures_util::{FutureExt, StreamExt, future::BoxFuture, stream};
 use serde_json::value::RawValue;
 use tokio::{
@@ -12,7 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::{
     callers::{Caller, Callers, Key},
-    error::{LIMIT_EXCEEDED, RpcError},
+    error::{INTERNAL_ERROR, LIMIT_EXCEEDED, RpcError},
     measure,
     methods::{self, Forwarding},
     rpc::{self, Answer, Body, Call, NoCall},
@@ -30,13 +35,40 @@ const SHORT: usize = 4096;
 pub struct Service {
     pub(crate) keys: Vec<Arc<Key>>,
     pub(crate) callers: Callers,
-    pub(crate) upstream: Option<Upstream>,
+    pub(crate) upstream: Option<Arc<Upstream>>,
     pub(crate) chain_id: Option<u64>,
     pub(crate) forwarding: Forwarding,
     pub(crate) most_calls: usize,
     pub(crate) most_answer_bytes: usize,
     /// What goes on although nobody may wait for it any more.
     pub(crate) tasks: TaskTracker,
+    /// Nothing new is begun.
+    pub(crate) ending: AtomicBool,
+}
+
+/// How far a transaction has come that is to be sent: what its sender must know when the time is over.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(Mutex<Stage>);
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Stage {
+    /// Nothing was signed.
+    #[default]
+    NotBegun,
+    /// It is being signed, or was given to the node by its client.
+    Begun,
+    /// It was signed, and is on its way.
+    Signed(B256),
+}
+
+impl Progress {
+    pub(crate) fn set(&self, stage: Stage) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+    }
+
+    fn get(&self) -> Stage {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Who asks, until when, and the place that is taken.
@@ -60,13 +92,14 @@ impl Service {
             most_calls: 100,
             most_answer_bytes: 16 << 20,
             tasks: TaskTracker::new(),
+            ending: AtomicBool::new(false),
         }
     }
 
     /// Forwards to this node what is not for the signer.
     #[must_use]
     pub fn with_upstream(mut self, upstream: Option<Upstream>) -> Self {
-        self.upstream = upstream;
+        self.upstream = upstream.map(Arc::new);
         self
     }
 
@@ -133,8 +166,16 @@ impl Service {
         let begun = Instant::now();
         let (id, method, answer) = match rpc::parse_call(raw) {
             Ok(Call { id, method, params }) => {
-                let answer = timeout_at(request.deadline, methods::answer(self, request, &method, params)).await;
-                (id, methods::label(&method), answer.unwrap_or_else(|_| Err(RpcError::late(methods::sends(&method)))))
+                let progress = Arc::new(Progress::default());
+                let answer = match request.deadline > begun {
+                    true => {
+                        let answering = methods::answer(self, request, &method, params, &progress);
+                        timeout_at(request.deadline, answering).await.ok()
+                    }
+                    // Of a batch whose time is over nothing more is begun.
+                    false => None,
+                };
+                (id, methods::label(&method), answer.unwrap_or_else(|| Err(RpcError::late(progress.get()))))
             }
             Err(NoCall { id, error }) => {
                 let answer = Err(error);
@@ -144,6 +185,21 @@ impl Service {
         };
         self.note(request, method, &answer, begun);
         id.map(|id| rpc::response(Some(id), &answer))
+    }
+
+    /// Does what must come to its end, though its client may go away: a decision has an outcome then.
+    pub(crate) async fn to_the_end<T: Send + 'static>(
+        &self,
+        request: &Request,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, RpcError> {
+        let place = request.place.clone();
+        let task = self.tasks.spawn(async move {
+            let done = work.await;
+            drop(place);
+            done
+        });
+        task.await.map_err(|_| RpcError::new(INTERNAL_ERROR, "it was broken off; the log tells how far it had come"))
     }
 
     /// No parameter and no message: they may hold what the caller sent by mistake.

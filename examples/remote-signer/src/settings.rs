@@ -100,13 +100,13 @@ pub struct CallerSettings {
     /// Its keys, by their names.
     pub keys: Vec<String>,
     /// What may be signed for it.
-    pub rules: Rules,
+    pub rules: RulesSource,
 }
 
 /// Rules in a file of their own, or in place.
 #[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "rules are the path of a file, or a table")]
-pub enum Rules {
+pub enum RulesSource {
     /// Beside the configuration file, unless the path is absolute.
     File(PathBuf),
     /// A table, as the file would be.
@@ -199,8 +199,8 @@ impl Settings {
             .iter_mut()
             .flat_map(|tls| [Some(&mut tls.certificate), Some(&mut tls.key), tls.client_ca.as_mut()]);
         let rules = self.callers.iter_mut().filter_map(|caller| match &mut caller.rules {
-            Rules::File(path) => Some(path),
-            Rules::Here(_) => None,
+            RulesSource::File(path) => Some(path),
+            RulesSource::Here(_) => None,
         });
         self.audit.iter_mut().map(|audit| &mut audit.file).chain(tls.flatten()).chain(rules)
     }

@@ -20,6 +20,13 @@ pub struct Upstream {
     chain_id: OnceCell<u64>,
 }
 
+/// Why there is no result.
+pub(crate) struct Failure {
+    pub(crate) error: RpcError,
+    /// The node itself said so, and nothing between; else it may have done what it was asked.
+    pub(crate) is_the_nodes: bool,
+}
+
 #[derive(Serialize)]
 struct Request<'a> {
     jsonrpc: &'static str,
@@ -79,14 +86,27 @@ impl Upstream {
 
     /// A call whose answer is read.
     pub(crate) async fn call<T: DeserializeOwned>(&self, method: &str, params: &impl Serialize) -> Result<T, RpcError> {
+        self.try_call(method, params).await.map_err(|failure| failure.error)
+    }
+
+    /// The same, with whose failure it is.
+    pub(crate) async fn try_call<T: DeserializeOwned>(
+        &self,
+        method: &str,
+        params: &impl Serialize,
+    ) -> Result<T, Failure> {
         let params = to_raw_value(params)
             .map_err(|error| RpcError::new(INTERNAL_ERROR, format!("{method}'s params are no JSON: {error}")))?;
-        let answer = self.forward(method, Some(&params)).await?;
-        serde_json::from_str(answer.get()).map_err(|_| not_understood(method))
+        let answer = self.exchange(method, Some(&params)).await?;
+        Ok(serde_json::from_str(answer.get()).map_err(|_| not_understood(method))?)
     }
 
     /// Passes a call on as it is, and its answer, be it a result or an error.
     pub(crate) async fn forward(&self, method: &str, params: Option<&RawValue>) -> Answer {
+        self.exchange(method, params).await.map_err(|failure| failure.error)
+    }
+
+    async fn exchange(&self, method: &str, params: Option<&RawValue>) -> Result<Box<RawValue>, Failure> {
         let request = Request { jsonrpc: "2.0", id: 1, method, params };
         let body = serde_json::to_vec(&request).map_err(|_| RpcError::invalid_params("params are no JSON"))?;
         let request = self.http.post(self.url.clone()).header("content-type", "application/json").body(body);
@@ -96,19 +116,21 @@ impl Upstream {
         while let Some(chunk) = response.chunk().await.map_err(|error| self.not_reached(error))? {
             if bytes.len() + chunk.len() > self.most_bytes {
                 let message = format!("the node's answer has more than {} bytes", self.most_bytes);
-                return Err(RpcError::new(LIMIT_EXCEEDED, message));
+                return Err(RpcError::new(LIMIT_EXCEEDED, message).into());
             }
             bytes.extend_from_slice(&chunk);
         }
         match serde_json::from_slice(&bytes) {
-            Ok(Response { error: Some(error), .. }) => Err(error),
+            // A gateway before the node writes such an error, too, when it waited in vain.
+            Ok(Response { error: Some(error), .. }) => Err(Failure { error, is_the_nodes: status.is_success() }),
             Ok(Response { result: Some(result), .. }) => Ok(result),
             _ if status == StatusCode::TOO_MANY_REQUESTS => {
-                Err(RpcError::new(LIMIT_EXCEEDED, "the node is asked too often; try again"))
+                Err(RpcError::new(LIMIT_EXCEEDED, "the node is asked too often; try again").into())
             }
             _ => {
                 tracing::warn!(upstream = %self, status = status.as_u16(), "the node's answer is no JSON-RPC");
-                Err(RpcError::unavailable(format!("the node answered with HTTP status {status} and no JSON-RPC")))
+                Err(RpcError::unavailable(format!("the node answered with HTTP status {status} and no JSON-RPC"))
+                    .into())
             }
         }
     }
@@ -119,6 +141,12 @@ impl Upstream {
         let cause = std::iter::successors(std::error::Error::source(&error), |error| error.source()).last();
         tracing::warn!(upstream = %self, %error, cause = cause.map(tracing::field::display), "the node was not reached");
         RpcError::unavailable(if late { "the node did not answer in time" } else { "the node was not reached" })
+    }
+}
+
+impl From<RpcError> for Failure {
+    fn from(error: RpcError) -> Self {
+        Self { error, is_the_nodes: false }
     }
 }
 

@@ -212,7 +212,7 @@ fn memory_is_bounded() {
 
 #[test]
 fn of_very_many_transactions_the_oldest_are_no_longer_known_as_replaced() {
-    const KNOWN: u64 = 16_384;
+    const KNOWN: u64 = 2_048;
     let guard = guard("[[limits]]\nname = 'l'\nwindow = '24h'\ntotal = 100000");
     // The oldest is under way all the time, and stays known.
     let under_way = guard.judge(&tx(0, 1)).unwrap();

@@ -1,76 +1,73 @@
 //! What is passed on to the node.
 
-/// Never passed on: with these the node would sign with keys of its own, or manage them.
-const ACCOUNTS: [&str; 13] = [
-    "personal_*",
-    "wallet_*",
-    "account_*",
-    "clef_*",
-    "signer_*",
-    "eth_sign*",
-    "eth_sendtransaction*",
-    "eth_sendunsignedtransaction",
-    "eth_accounts",
-    "eth_requestaccounts",
-    "eth_resend",
-    "eth_coinbase",
-    "parity_*",
+/// What is passed on without being named: what reads the chain, and sends what was signed elsewhere.
+const OPEN: [&str; 9] = ["eth_", "net_", "web3_", "txpool_", "trace_", "rollup_", "zks_", "ots_", "erigon_"];
+
+/// Never passed on, in whatever namespace: with these the node would sign with keys of its own, or manage them. What follows the first `_`, in small
+/// letters, begins so.
+const ACCOUNTS: [&str; 9] = [
+    "sign",
+    "sendtransaction",
+    "sendunsigned",
+    "accounts",
+    "requestaccounts",
+    "resend",
+    "coinbase",
+    "fillandsign",
+    "insertkey",
 ];
 
-/// Passed on only where the configuration names them: with these one controls the node, or makes it work hard.
-const CONTROL: [&str; 13] = [
-    "admin_*",
-    "anvil_*",
-    "clique_*",
-    "debug_*",
-    "dev_*",
-    "engine_*",
-    "evm_*",
-    "hardhat_*",
-    "les_*",
-    "miner_*",
-    "tenderly_*",
-    "test_*",
-    "testing_*",
-];
+/// Namespaces that are about nothing but accounts.
+const CLOSED: [&str; 8] =
+    ["personal_", "wallet_", "account_", "clef_", "signer_", "parity_", "secretstore_", "author_"];
 
-/// Which methods are passed on: all but those of accounts, and of control only those that are named.
+/// Which methods are passed on: those of open namespaces, others that are named, and none of accounts.
 #[derive(Clone, Debug, Default)]
 pub struct Forwarding {
     also: Vec<String>,
 }
 
 impl Forwarding {
-    /// Adds methods of control, by name or as `debug_*`.
+    /// Adds methods of other namespaces, by name or as `debug_*`.
     ///
     /// # Errors
     ///
-    /// If one of them is none of control.
+    /// If one of them is no name, or of accounts.
     pub fn also(names: Vec<String>) -> Result<Self, String> {
-        match names.iter().find(|name| !matches_any(&CONTROL, name.trim_end_matches('*'))) {
-            Some(name) => Err(format!("forward: {name} is none of {}", CONTROL.join(", "))),
-            None => Ok(Self { also: names }),
+        for name in &names {
+            let plain = name.strip_suffix('*').unwrap_or(name);
+            if !is_name(plain) || !plain.contains('_') {
+                return Err(format!("forward: {name:?} is neither a method nor a namespace, as \"debug_*\""));
+            }
+            if is_of_accounts(plain) {
+                return Err(format!("forward: {name} would let the node sign with keys of its own"));
+            }
         }
+        Ok(Self { also: names })
     }
 
     pub(crate) fn allows(&self, method: &str) -> bool {
-        // No node known takes the names in capitals. One that does must not be led past the list by them.
-        let lower = method.to_ascii_lowercase();
+        let named = || {
+            self.also.iter().any(|also| match also.strip_suffix('*') {
+                Some(prefix) => method.starts_with(prefix),
+                None => method == also,
+            })
+        };
         is_name(method)
-            && !matches_any(&ACCOUNTS, &lower)
-            && (!matches_any(&CONTROL, &lower) || matches_any(&self.also, method))
+            && !is_of_accounts(method)
+            && (OPEN.iter().any(|namespace| method.starts_with(namespace)) || named())
     }
+}
+
+/// No node known takes names in capitals. One that does must not be led past the list by them.
+fn is_of_accounts(method: &str) -> bool {
+    let method = method.to_ascii_lowercase();
+    let name = method.split_once('_').map_or(&*method, |(_, name)| name);
+    CLOSED.iter().any(|closed| method.starts_with(closed)) || ACCOUNTS.iter().any(|of| name.starts_with(of))
 }
 
 fn is_name(method: &str) -> bool {
     !method.is_empty() && method.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-fn matches_any(patterns: &[impl AsRef<str>], method: &str) -> bool {
-    patterns.iter().map(AsRef::as_ref).any(|pattern| match pattern.strip_suffix('*') {
-        Some(prefix) => method.starts_with(prefix),
-        None => method == pattern,
-    })
 }
 
 #[cfg(test)]
@@ -98,6 +95,18 @@ mod tests {
             ("eth_sendTransactionAsync", false),
             ("eth_accounts", false),
             ("parity_postTransaction", false),
+            ("kaia_signTransaction", false),
+            ("klay_sendTransaction", false),
+            ("eea_sendTransaction", false),
+            ("debug_signBlock", false),
+            ("author_insertKey", false),
+            ("secretstore_signRawHash", false),
+            ("perm_addNodesToAllowlist", false),
+            ("raft_addPeer", false),
+            ("qbft_proposeValidatorVote", false),
+            ("custom_method", false),
+            ("eth_sendRawTransactionSync", true),
+            ("zks_getL1BatchDetails", true),
             ("ETH_SENDTRANSACTION", false),
             ("Personal_sign", false),
             (" eth_sign", false),
@@ -111,10 +120,10 @@ mod tests {
 
     #[test]
     fn the_configuration_cannot_open_accounts() {
-        for name in ["*", "eth_*", "personal_*", "eth_sign", "eth_signTransaction", "eth", "", "debug", "custom_x"] {
+        for name in ["*", "personal_*", "eth_sign", "eth_signTransaction", "kaia_sign*", "eth", "", "debug", "a b_c"] {
             assert!(Forwarding::also(vec![name.to_owned()]).is_err(), "{name}");
         }
-        for name in ["debug_*", "anvil_mine", "evm_mine"] {
+        for name in ["debug_*", "anvil_mine", "evm_mine", "custom_x", "raft_*"] {
             assert!(Forwarding::also(vec![name.to_owned()]).is_ok(), "{name}");
         }
     }

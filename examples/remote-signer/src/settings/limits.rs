@@ -42,7 +42,7 @@ impl Default for Limits {
             request_seconds: 30.0,
             upstream_seconds: 15.0,
             upstream_bytes: 16 << 20,
-            shutdown_seconds: 20.0,
+            shutdown_seconds: 40.0,
         }
     }
 }

@@ -87,6 +87,16 @@ async fn messages_are_signed_as_geth_signs_them() {
     assert_eq!(server.signatures(), 3);
 }
 
+/// Text that looks like bytes would be signed as other bytes than its client means.
+#[tokio::test]
+async fn a_message_has_0x() {
+    let server = Setup::default().start().await;
+    for message in [json!("cafe"), json!([1, 2]), json!("hello"), json!(5)] {
+        assert_eq!(server.code("personal_sign", json!([message, server.accounts[0]])).await, -32602, "{message}");
+    }
+    assert_eq!(server.signatures(), 0);
+}
+
 #[tokio::test]
 async fn typed_data_is_an_object_or_a_string() {
     let server = Setup::default().start().await;
@@ -101,6 +111,15 @@ async fn typed_data_is_an_object_or_a_string() {
     other["domain"]["name"] = "Ether Nail".into();
     let (code, text, _) = server.a("eth_signTypedData_v4", json!([from, other])).await.unwrap_err();
     assert!(code == 4100 && text.contains("Ether Nail"), "{code} {text}");
+    // Wallets hash what the domain's type declares; where that is not what is there, they would hash something else.
+    let mut undeclared = mail("hi");
+    undeclared["domain"]["salt"] = format!("0x{}", "11".repeat(32)).into();
+    let mut unknown = mail("hi");
+    unknown["domain"]["note"] = "x".into();
+    for (data, said) in [(undeclared, "salt"), (unknown, "note")] {
+        let (code, text, _) = server.a("eth_signTypedData_v4", json!([from, data])).await.unwrap_err();
+        assert!(code == -32602 && text.contains(said), "{code} {text}");
+    }
     let mut untyped = mail("hi");
     untyped["types"]["Mail"][1]["type"] = "strin".into();
     let mut recursive = mail("hi");

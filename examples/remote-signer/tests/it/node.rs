@@ -25,6 +25,8 @@ struct Inner {
     nonces: HashMap<Address, u64>,
     taken: Vec<TxEnvelope>,
     answers: HashMap<String, Value>,
+    /// Methods that are carried out, and whose answer is lost on the way.
+    lost: Vec<String>,
     delay: Duration,
 }
 
@@ -70,7 +72,14 @@ impl Node {
     }
 
     pub(crate) fn reset(&self, method: &str) {
-        self.0.lock().unwrap().answers.remove(method);
+        let mut node = self.0.lock().unwrap();
+        node.answers.remove(method);
+        node.lost.retain(|lost| lost != method);
+    }
+
+    /// Carries a method out from now on, and has something else answer.
+    pub(crate) fn lose(&self, method: &str) {
+        self.0.lock().unwrap().lost.push(method.to_owned());
     }
 
     pub(crate) fn set_delay(&self, delay: Duration) {
@@ -86,6 +95,10 @@ async fn answer(State(Node(node)): State<Node>, body: Body) -> String {
     tokio::time::sleep(delay).await;
     let mut node = node.lock().unwrap();
     node.calls.push((method.clone(), params.clone()));
+    if node.lost.contains(&method) {
+        node.answer(&method, &params);
+        return "<html>502 Bad Gateway</html>".to_owned();
+    }
     let mut outcome = match node.answers.get(&method) {
         Some(Value::String(text)) => return text.clone(),
         Some(answer) => answer.clone(),
@@ -113,6 +126,9 @@ impl Inner {
                 let raw: Bytes = serde_json::from_value(params[0].clone()).unwrap();
                 let transaction = TxEnvelope::decode_2718(&mut &raw[..]).unwrap();
                 let sender = transaction.recover_signer().unwrap();
+                if self.taken.iter().any(|taken| taken.tx_hash() == transaction.tx_hash()) {
+                    return json!({ "error": { "code": -32000, "message": "already known" } });
+                }
                 let next = self.nonces.entry(sender).or_default();
                 if transaction.nonce() != *next {
                     return json!({ "error": { "code": -32000, "message": "nonce gap or nonce too low" } });
@@ -121,6 +137,10 @@ impl Inner {
                 let hash = *transaction.tx_hash();
                 self.taken.push(transaction);
                 json!(hash)
+            }
+            "eth_getTransactionByHash" => {
+                let found = self.taken.iter().find(|taken| params[0] == taken.tx_hash().to_string());
+                found.map_or(Value::Null, |taken| json!({ "hash": taken.tx_hash() }))
             }
             "eth_getBalance" => Value::Null,
             _ => {

@@ -61,16 +61,22 @@ fn what_is_wrong_with_the_configuration_is_said() {
         std::fs::write(&path, text).unwrap();
         refused(&["--config", path.to_str().unwrap()])
     };
-    let good = include_str!("../../remote-signer.toml");
+    let example = include_str!("../../remote-signer.toml");
+    let good = example.replacen("PUT-HERE-WHAT-remote-signer-token-PRINTS", &"11".repeat(32), 1);
+    let good = good.replace("PUT-HERE-WHAT-remote-signer-token-PRINTS", &"22".repeat(32));
     for (text, reason) in [
         ("".to_owned(), "at least one of [[keys]]"),
+        (example.to_owned(), "callers[0].token_sha256"),
         (good.replace("[audit]", "[adit]"), "line 20, adit: unknown field `adit`"),
         (good.to_owned(), "payouts.toml: No such file"),
         (
             good.replace("rules = \"payouts.toml\"", "rules.transactions = [{ name = \"x\" }]"),
             "the rules of the caller payouts",
         ),
-        (good.replace("[\"debug_traceTransaction\"]", "[\"personal_*\"]"), "forward: personal_* is none of"),
+        (
+            good.replace("[\"debug_traceTransaction\"]", "[\"personal_*\"]"),
+            "forward: personal_* would let the node sign",
+        ),
     ] {
         let error = config(&text);
         assert!(error.starts_with("error: ") && error.contains(reason), "{error}");

@@ -9,6 +9,7 @@ use alloy_provider::{Provider, ProviderBuilder};
 use alloy_rpc_types_eth::TransactionRequest;
 use futures_util::future::join_all;
 use kms_signer::fake::Fault;
+use remote_signer::Limits;
 use serde_json::json;
 
 use crate::{
@@ -101,12 +102,6 @@ async fn a_node_that_is_away_is_told() {
     let transfer = json!([{ "from": server.accounts[0], "to": TO }]);
     assert!(server.a("eth_chainId", json!([])).await.is_ok());
 
-    // It takes the transaction, and its answer is lost.
-    node.node.set("eth_sendRawTransaction", json!("<html>502 Bad Gateway</html>"));
-    let (code, text, data) = server.a("eth_sendTransaction", transfer.clone()).await.unwrap_err();
-    assert_eq!((code, &data["retryable"]), (-32002, &json!(false)), "{text}");
-    assert!(text.contains("may have been sent") && data["transactionHash"].is_string(), "{text} {data}");
-
     node.node.set("eth_blockNumber", json!("<html>502 Bad Gateway</html>"));
     assert_eq!(server.code("eth_blockNumber", json!([])).await, -32002);
     node.end().await;
@@ -117,6 +112,118 @@ async fn a_node_that_is_away_is_told() {
     }
     // What needs no node goes on.
     assert!(server.a("personal_sign", json!(["0x68656c6c6f", server.accounts[0]])).await.is_ok());
+}
+
+/// The node takes it, something before the node says otherwise, and the node is asked.
+#[tokio::test]
+async fn a_transaction_that_was_taken_is_a_success_whatever_came_back() {
+    let node = Node::start().await;
+    let server = Setup::with_node(&node.url).await;
+    let transfer = json!([{ "from": server.accounts[0], "to": TO }]);
+    node.node.lose("eth_sendRawTransaction");
+    let hash = server.a("eth_sendTransaction", transfer.clone()).await.unwrap();
+    assert_eq!(hash, json!(node.node.taken()[0].tx_hash()));
+    node.node.reset("eth_sendRawTransaction");
+    server.a("eth_sendTransaction", transfer).await.unwrap();
+    let nonces: Vec<u64> = node.node.taken().iter().map(Transaction::nonce).collect();
+    assert_eq!(nonces, [0, 1]);
+}
+
+/// Nobody says whether the node took it: the next one waits until it does, and never takes the same nonce.
+#[tokio::test]
+async fn a_transaction_in_doubt_is_cleared_up_before_the_next() {
+    let node = Node::start().await;
+    let server = Setup::with_node(&node.url).await;
+    let transfer = |value: &str| json!([{ "from": server.accounts[0], "to": TO, "value": value }]);
+    for taken in [true, false] {
+        let before = node.node.taken().len();
+        node.node.set("eth_getTransactionByHash", json!("<html>502 Bad Gateway</html>"));
+        match taken {
+            true => node.node.lose("eth_sendRawTransaction"),
+            false => node.node.set("eth_sendRawTransaction", json!("<html>502 Bad Gateway</html>")),
+        }
+        // What is counted lags behind.
+        node.node.set("eth_getTransactionCount", json!({ "result": format!("{before:#x}") }));
+        let (code, text, data) = server.a("eth_sendTransaction", transfer("0x1")).await.unwrap_err();
+        assert_eq!((code, &data["retryable"]), (-32002, &json!(false)), "{text}");
+        assert!(text.contains("may have been sent") && data["transactionHash"].is_string(), "{text} {data}");
+
+        let signatures = server.signatures();
+        let (code, text, data) = server.a("eth_sendTransaction", transfer("0x2")).await.unwrap_err();
+        assert_eq!((code, &data["retryable"]), (-32002, &json!(true)), "{text}");
+        assert!(text.contains("nothing new was signed"), "{text}");
+        assert_eq!(server.signatures(), signatures);
+
+        node.node.reset("eth_sendRawTransaction");
+        node.node.reset("eth_getTransactionByHash");
+        server.a("eth_sendTransaction", transfer("0x2")).await.unwrap();
+        let last: Vec<_> = node.node.taken()[before..].iter().map(|sent| (sent.nonce(), sent.value())).collect();
+        let nonce = before as u64;
+        assert_eq!(last, [(nonce, U256::from(1)), (nonce + 1, U256::from(2))]);
+        node.node.reset("eth_getTransactionCount");
+    }
+}
+
+#[tokio::test]
+async fn a_gateways_error_is_not_the_nodes_word() {
+    let node = Node::start().await;
+    let server = Setup::with_node(&node.url).await;
+    let transfer = json!([{ "from": server.accounts[0], "to": TO }]);
+    node.node.set("eth_sendRawTransaction", json!({ "error": { "code": -32000, "message": "insufficient funds" } }));
+    assert_eq!(server.a("eth_sendTransaction", transfer.clone()).await.unwrap_err().0, -32000);
+    node.node.set("eth_getTransactionByHash", json!("<html>502 Bad Gateway</html>"));
+    let (code, text, data) = server.a("eth_sendTransaction", transfer).await.unwrap_err();
+    assert_eq!((code, data["transactionHash"].is_string()), (-32002, true), "{text}");
+}
+
+#[tokio::test]
+async fn a_nonce_that_is_given_is_taken_and_counts_where_it_is_the_next() {
+    let node = Node::start().await;
+    let server = Setup::with_node(&node.url).await;
+    let from = server.accounts[0];
+    server.a("eth_sendTransaction", json!([{ "from": from, "to": TO, "nonce": "0x0" }])).await.unwrap();
+    // A node that lags behind.
+    node.node.set("eth_getTransactionCount", json!({ "result": "0x0" }));
+    server.a("eth_sendTransaction", json!([{ "from": from, "to": TO }])).await.unwrap();
+    let nonces: Vec<u64> = node.node.taken().iter().map(Transaction::nonce).collect();
+    assert_eq!(nonces, [0, 1]);
+}
+
+#[tokio::test]
+async fn what_is_not_understood_is_refused_by_its_name() {
+    let node = Node::start().await;
+    let server = Setup::with_node(&node.url).await;
+    let from = server.accounts[0];
+    for (member, said) in [("gasLimit", "it is gas"), ("maxFee", "maxFee"), ("gas_price", "gas_price")] {
+        let (code, text, _) =
+            server.a("eth_sendTransaction", json!([{ "from": from, "to": TO, member: "0x1" }])).await.unwrap_err();
+        assert_eq!(code, -32602);
+        assert!(text.contains(said), "{text}");
+    }
+    let blobs = json!([{ "from": from, "to": TO, "blobs": ["0x00"], "commitments": [], "proofs": [] }]);
+    assert_eq!(server.a("eth_sendTransaction", blobs).await.unwrap_err().0, -32602);
+    assert_eq!(server.signatures(), 0);
+}
+
+/// Of a batch whose time is over nothing more is begun; what was begun says so, with its hash.
+#[tokio::test]
+async fn a_batch_that_is_late_begins_nothing_more() {
+    let node = Node::start().await;
+    let limits = Limits { request_seconds: 1.0, ..Limits::default() };
+    let server = Setup { limits, upstream: Some(node.url.clone()), ..Setup::default() }.start().await;
+    server.fake.set_latency(Duration::from_millis(1500));
+    let call = |id: u64| {
+        let params = json!([{ "from": server.accounts[(id % 2) as usize], "to": TO }]);
+        json!({ "jsonrpc": "2.0", "id": id, "method": "eth_sendTransaction", "params": params })
+    };
+    let (_, text) = server.post("token-a", json!((0..4).map(call).collect::<Vec<_>>()).to_string()).await;
+    let answers: Vec<serde_json::Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(answers[0]["error"]["data"]["retryable"], json!(false), "{text}");
+    for answer in &answers[1..] {
+        assert_eq!(answer["error"]["data"]["retryable"], json!(true), "{text}");
+    }
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!((server.signatures(), node.node.taken().len()), (1, 1));
 }
 
 /// Whoever goes away after the transaction was signed leaves no nonce in doubt.

@@ -104,7 +104,7 @@ impl Setup {
         let tls = self.tls;
         let scheme = if tls.is_some() { "https" } else { "http" };
         let health = Health::new(service.clone(), audit);
-        let server = Server { health, service, metrics: None, tls, limits, clients: vec![client] };
+        let server = Server { health, service, metrics: None, tls, behind_proxy: false, limits, clients: vec![client] };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let (end, ended) = oneshot::channel();

@@ -68,7 +68,8 @@ async fn fees(transaction: &mut TransactionRequest, upstream: &Upstream) -> Resu
     let base_fee = block.base_fee_per_gas.filter(|_| !legacy);
     let Some(base_fee) = base_fee else {
         // Asked for, or a chain without EIP-1559.
-        if transaction.max_fee_per_gas.is_some() || transaction.max_priority_fee_per_gas.is_some() {
+        let dynamic = transaction.max_fee_per_gas.is_some() || transaction.max_priority_fee_per_gas.is_some();
+        if dynamic || matches!(transaction.transaction_type, Some(2..=4)) {
             return Err(RpcError::invalid_params(
                 "the chain has no base fee, so there is no maxFeePerGas; give gasPrice",
             ));

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-pub(super) use self::lookup::Lookup;
+pub(super) use self::lookup::{Lookup, is_cipher};
 use self::lookup::Target;
 use super::{
     FakeKms,

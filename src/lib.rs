@@ -134,6 +134,8 @@ pub mod keys;
 #[cfg(feature = "aws")]
 mod observe;
 mod public_key;
+#[cfg(feature = "seal")]
+pub mod seal;
 pub mod signature;
 #[cfg(feature = "aws")]
 mod signer;

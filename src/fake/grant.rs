@@ -46,7 +46,8 @@ impl Grant {
     pub(super) fn fits_context(&self, context: Option<&Map<String, Value>>) -> bool {
         let found: Vec<_> = context.into_iter().flatten().collect();
         let includes = |wanted: &Map<String, Value>| {
-            let has = |name: &str, value| found.iter().any(|(own, had)| own.eq_ignore_ascii_case(name) && *had == value);
+            let has =
+                |name: &str, value| found.iter().any(|(own, had)| own.eq_ignore_ascii_case(name) && *had == value);
             wanted.iter().all(|(name, value)| has(name, value))
         };
         pairs(&self.terms.constraints, "EncryptionContextSubset").is_none_or(includes)

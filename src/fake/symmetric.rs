@@ -65,10 +65,8 @@ impl SymmetricKey {
         context: &BTreeMap<&str, &str>,
     ) -> Result<Option<Zeroizing<Vec<u8>>>, Refusal> {
         let mut buffer = Zeroizing::new(ciphertext.encrypted.to_vec());
-        let (nonce, aad) = (
-            Nonce::assume_unique_for_key(ciphertext.nonce),
-            Aad::from(additional_data(ciphertext.key_id, context)),
-        );
+        let (nonce, aad) =
+            (Nonce::assume_unique_for_key(ciphertext.nonce), Aad::from(additional_data(ciphertext.key_id, context)));
         let Ok(length) = self.aead()?.open_in_place(nonce, aad, &mut buffer).map(|plaintext| plaintext.len()) else {
             return Ok(None);
         };

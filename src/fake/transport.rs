@@ -93,8 +93,7 @@ impl HttpConnector for Connector {
 
 impl Connector {
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let (parts, body) =
-            request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?.into_parts();
+        let (parts, body) = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?.into_parts();
         let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
         let request = http::Request::from_parts(parts, body);
 

@@ -1,5 +1,6 @@
 //! The calls that use symmetric keys: `Encrypt`, `Decrypt` and `GenerateDataKey`.
 
+use core::mem;
 use std::collections::BTreeMap;
 
 use aws_sdk_kms::{
@@ -16,7 +17,6 @@ use aws_sdk_kms::{
     types::{DataKeySpec, DryRunModifierType, KeyMetadata},
 };
 use aws_smithy_types::body::SdkBody;
-use http_body_util::Full;
 
 use super::{
     KmsClient, Where,
@@ -165,8 +165,8 @@ fn pairs(context: &BTreeMap<String, String>) -> Option<std::collections::HashMap
 
 /// Hands the request's body to the connection in a form that cannot be printed.
 ///
-/// The SDK writes each request to its TRACE log just before it is sent, with a body that is in memory byte for byte, and that of
-/// `Encrypt` holds the plaintext. (Answers with a plaintext it leaves out by itself.)
+/// The SDK writes each request to its TRACE log just before it is sent. Some of its versions, and all with some settings, print a body that
+/// is in memory byte for byte, and that of `Encrypt` holds the plaintext. (Answers with a plaintext it leaves out by itself.)
 #[derive(Debug)]
 struct OpaqueBody;
 
@@ -182,10 +182,31 @@ impl Intercept for OpaqueBody {
         _config: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         let body = context.request_mut().body_mut();
-        if let Some(bytes) = body.bytes() {
-            let bytes = Full::from(bytes.to_vec());
-            *body = SdkBody::retryable(move || SdkBody::from_body_1_x(bytes.clone()));
-        }
+        *body = opaque(mem::replace(body, SdkBody::taken()));
         Ok(())
+    }
+}
+
+/// Around what is there, so that the SDK goes on measuring what it measures.
+fn opaque(body: SdkBody) -> SdkBody {
+    body.map(SdkBody::from_body_1_x)
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_is_sent_and_not_printed() {
+        let text = r#"{"Plaintext":"c2VjcmV0"}"#;
+        assert!(format!("{:?}", SdkBody::from(text)).contains("c2VjcmV0"));
+        let body = opaque(SdkBody::from(text));
+        assert!(!format!("{body:?}").contains("c2VjcmV0"), "{body:?}");
+        let again = body.try_clone().expect("it can be sent again");
+        for body in [body, again] {
+            assert_eq!(body.collect().await.unwrap().to_bytes(), text);
+        }
     }
 }

@@ -14,7 +14,7 @@ const DATA_KEY: [u8; 32] = [7; 32];
 
 /// Of a data key of 32 bytes of 7, an encrypted one of `00 01 02 03`, a nonce of twelve 9, the secret `hello` and the context of `vector`.
 const VECTOR: [u8; 44] =
-    hex!("4b4d5345 01 0004 00010203 090909090909090909090909 0000000000 00000000000000000000000000000000");
+    hex!("4b4d5345 01 0004 00010203 090909090909090909090909 4fe0e8f8d1 216476fac5f4fb7ef89e3a8bea592668");
 
 fn context() -> EncryptionContext {
     EncryptionContext::from([("tenant", "17"), ("purpose", "vector")])

@@ -41,7 +41,7 @@ const DATA_KEY: usize = 32;
 impl SymmetricKey {
     /// Seals a secret of up to 64 MiB in an [envelope] of its own data key. Needs `kms:GenerateDataKey`.
     ///
-    /// It is encrypted on the calling thread, at hundreds of megabytes a second where the processor has AES instructions.
+    /// It is encrypted on the calling thread, in one go.
     ///
     /// # Errors
     ///

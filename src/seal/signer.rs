@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A local secp256k1 key that is sealed by a symmetric key in KMS, opened into the memory of this process: for services that need more
-/// signatures a second than KMS gives, or each within microseconds.
+/// signatures a second than KMS gives, or cannot wait for the network.
 ///
 /// KMS is asked once, at start. From then on **the key is in this process's memory**, and who can read that has the key; a
 /// [`KmsSigner`](crate::KmsSigner)'s never is. What is at rest, a [`SealedKey`], is worth nothing without `kms:Decrypt`.

@@ -21,7 +21,7 @@ step() {
 
 step cargo fmt --all --check
 step cargo clippy --workspace --all-features --all-targets --locked -- -D warnings
-for features in "" aws aws,network aws,eip712 connect sso,network keys guard solana stellar tracing metrics serde fake-kms; do
+for features in "" aws aws,network aws,eip712 connect sso,network keys guard seal solana stellar tracing metrics serde fake-kms; do
     step cargo clippy --locked --no-default-features --features "$features" -- -D warnings
 done
 # The comparison with alloy-signer-aws has its own lock file, whose SDK is the oldest this crate allows.
@@ -72,5 +72,5 @@ set -a
 . target/stack/env
 set +a
 step cargo test --locked -p conformance \
-    --test auth --test conformance --test ed25519 --test examples --test faults --test lambda --test regions --test remote_signer --test transactions --test validator --test vectors \
+    --test auth --test conformance --test ed25519 --test examples --test faults --test lambda --test regions --test remote_signer --test seal --test transactions --test validator --test vectors \
     -- --include-ignored --nocapture

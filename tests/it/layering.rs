@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("signer", &["error", "key_ref", "public_key", "signature", "observe", "client"]),
     ("iam", &["error", "key_ref"]),
     ("keys", &["error", "key_ref", "public_key", "signature", "observe", "iam", "client", "signer"]),
+    ("seal", &["error", "key_ref", "public_key", "signature", "observe", "client", "signer", "keys"]),
     ("guard", &["error", "key_ref", "observe", "client", "signer"]),
     ("chains", &["error", "key_ref", "public_key", "signature", "observe", "client"]),
     ("fake", &["error", "key_ref", "public_key", "signature"]),

@@ -26,6 +26,7 @@ mod regions;
 mod roles;
 mod roots;
 mod runtimes;
+mod seal;
 mod signing;
 mod sockets;
 mod transactions;

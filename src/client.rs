@@ -21,6 +21,7 @@ mod manage;
 mod message;
 mod regions;
 mod settings;
+mod suits;
 #[cfg(feature = "connect")]
 mod transport;
 

@@ -239,7 +239,7 @@ impl Shared {
         let signature = signature::recover(der.as_ref(), digest, &self.public_key)?;
         // Only a verified answer says which key is ours. The first one stays.
         if self.kept.get().is_none() {
-            connect::check_replicable(&self.client, &answered)?;
+            self.client.check_replicable(&answered)?;
             self.kept.get_or_init(|| self.given.clone().narrowed_by(answered));
         }
         Ok(signature)

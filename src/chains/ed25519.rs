@@ -60,7 +60,7 @@ struct Shared {
 pub struct Ed25519SignerBuilder {
     settings: Settings,
     public_key: Option<PublicKey>,
-    expected: Option<PublicKey>,
+    expected_public_key: Option<PublicKey>,
 }
 
 impl Ed25519Signer {
@@ -75,7 +75,11 @@ impl Ed25519Signer {
 
     /// Settings for a signer; [`connect`](Ed25519SignerBuilder::connect) makes it. `key` is a key id, key ARN, alias name or alias ARN.
     pub fn builder(client: impl Into<KmsClient>, key: impl AsRef<str>) -> Ed25519SignerBuilder {
-        Ed25519SignerBuilder { settings: Settings::new(client.into(), key.as_ref()), public_key: None, expected: None }
+        Ed25519SignerBuilder {
+            settings: Settings::new(client.into(), key.as_ref()),
+            public_key: None,
+            expected_public_key: None,
+        }
     }
 
     /// The public key every signature is verified against.
@@ -97,10 +101,10 @@ impl Ed25519Signer {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Other`] for a longer message, of which nothing is sent; and those of a request. What does not verify
+    /// [`ErrorKind::Config`] for a longer message, of which nothing is sent; and those of a request. What does not verify
     /// is [`ErrorKind::SignatureMismatch`].
     pub async fn sign(&self, message: &[u8]) -> Result<Signature> {
-        check_length(message)?;
+        self.check_length(message)?;
         let Shared { key, public_key } = &*self.0;
         let read = |bytes: &[u8]| {
             let signature = Signature::from_slice(bytes)?;
@@ -110,7 +114,17 @@ impl Ed25519Signer {
         key.sign(&request(message), read).await
     }
 
-    /// Checks that this signer can sign: `GetPublicKey`, and `Sign` with `DryRun`, which makes no signature.
+    fn check_length(&self, message: &[u8]) -> Result<()> {
+        if message.len() <= MAX_MESSAGE {
+            return Ok(());
+        }
+        let text = format!("the message has {} bytes, and KMS signs {MAX_MESSAGE} at most with Ed25519", message.len());
+        Err(Error::new(ErrorKind::Config, Operation::Sign, text).with_key(self.key().as_ref()).with_remedy(
+            "Ed25519 signs messages as they are, so no digest can stand for a longer one: sign its hash if its reader expects that, or send less",
+        ))
+    }
+
+    /// Checks that this signer can sign: `GetPublicKey`, and `Sign` with `DryRun`, which makes no signature. With several Regions it asks each.
     ///
     /// # Errors
     ///
@@ -123,14 +137,14 @@ impl Ed25519Signer {
 
 impl Ed25519SignerBuilder {
     /// The key's public key, if you have it: connecting then makes no request at all. Every signature is still verified against it.
-    pub fn public_key(mut self, public_key: PublicKey) -> Self {
-        self.public_key = Some(public_key);
+    pub fn public_key(mut self, public_key: impl Into<PublicKey>) -> Self {
+        self.public_key = Some(public_key.into());
         self
     }
 
-    /// Refuses to start on another key.
-    pub fn expected(mut self, public_key: PublicKey) -> Self {
-        self.expected = Some(public_key);
+    /// Refuses to start on another key. An address of Solana or Stellar will do.
+    pub fn expected_public_key(mut self, public_key: impl Into<PublicKey>) -> Self {
+        self.expected_public_key = Some(public_key.into());
         self
     }
 
@@ -158,7 +172,7 @@ impl Ed25519SignerBuilder {
             Some(public_key) => (self.settings.known()?, public_key),
             None => self.settings.find(WANTED, PublicKey::from_spki_der).await?,
         };
-        if let Some(expected) = self.expected.filter(|expected| *expected != public_key) {
+        if let Some(expected) = self.expected_public_key.filter(|expected| *expected != public_key) {
             let message = format!("the key's public key is {public_key}, not the expected {expected}");
             return Err(Error::new(ErrorKind::AddressMismatch, Operation::Connect, message).with_key(given));
         }
@@ -168,15 +182,6 @@ impl Ed25519SignerBuilder {
 
 fn request(message: &[u8]) -> SignRequest<'_> {
     SignRequest { message, message_type: &MessageType::Raw, algorithm: WANTED.algorithm }
-}
-
-fn check_length(message: &[u8]) -> Result<()> {
-    if message.len() <= MAX_MESSAGE {
-        return Ok(());
-    }
-    let text = format!("the message has {} bytes, and KMS signs {MAX_MESSAGE} at most with Ed25519", message.len());
-    Err(Error::new(ErrorKind::Other, Operation::Sign, text)
-        .with_remedy("Ed25519 signs messages as they are, so no digest can stand for a longer one: sign its hash if its reader expects that, or send less"))
 }
 
 /// The public key and the key; never a credential or a grant token.
@@ -193,7 +198,7 @@ impl fmt::Debug for Ed25519SignerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ed25519SignerBuilder")
             .field("public_key", &self.public_key)
-            .field("expected", &self.expected)
+            .field("expected_public_key", &self.expected_public_key)
             .finish_non_exhaustive()
     }
 }

@@ -7,6 +7,8 @@ use aws_sdk_kms::{
     types::{KeySpec, KeyUsageType, SigningAlgorithmSpec},
 };
 
+use futures_util::future::join_all;
+
 use crate::{
     client::{KmsClient, SignRequest, Where, answered_key, key_changed},
     error::{Error, ErrorKind, Operation, Result, one_line},
@@ -45,11 +47,19 @@ impl Settings {
         Self { client, key: key.to_owned(), as_given: false, grant_tokens: Vec::new() }
     }
 
-    /// The key, without a request.
+    /// The key, without a request. With several Regions an alias will not do: in another it may lead elsewhere.
     pub(super) fn known(self) -> Result<KmsKey> {
+        let key = self.parse()?;
+        key.check_alias()?;
+        Ok(key)
+    }
+
+    fn parse(self) -> Result<KmsKey> {
         let connecting = |error: Error| error.with_operation(Operation::Connect);
         let given: KeyRef = self.key.parse().map_err(connecting)?;
         self.client.check_sleep().map_err(|error| connecting(error).with_key(given.as_ref()))?;
+        self.client.check_regions(&given)?;
+        self.client.check_replicable(&given).map_err(connecting)?;
         let Self { client, as_given, grant_tokens, .. } = self;
         Ok(KmsKey { client, given, as_given, grant_tokens, kept: OnceLock::new() })
     }
@@ -57,10 +67,10 @@ impl Settings {
     /// Asks for the public key, and checks what else KMS says of the key. An alias is resolved in the first Region only: in another
     /// it may lead elsewhere.
     pub(super) async fn find<T>(self, wanted: Wanted<'_>, read: impl Fn(&[u8]) -> Result<T>) -> Result<(KmsKey, T)> {
-        let key = self.known()?;
+        let key = if self.as_given { self.known()? } else { self.parse()? };
         let place = if key.given.key_id().is_some() { Where::Any } else { Where::FIRST };
         let (answered, public_key) = key.ask(wanted, place, read).await?;
-        key.keep(answered);
+        key.keep(answered, Operation::GetPublicKey)?;
         Ok((key, public_key))
     }
 }
@@ -91,13 +101,14 @@ impl KmsKey {
             let bytes = answer.signature().ok_or_else(|| invalid("the answer has no Signature".to_owned()))?;
             let signature = read(bytes.as_ref())?;
             // Only a verified answer says which key is ours.
-            self.keep(answered);
+            self.keep(answered, Operation::Sign)?;
             Ok(signature)
         };
         self.client.sign_message(self.reference(), request, &self.grant_tokens, read).await
     }
 
-    /// Whether this key still has that public key, and whether it may be used to sign.
+    /// Whether this key still has that public key, and whether it may be used to sign: in each Region, as policies, grants and states are each
+    /// Region's own. One that cannot be reached is no error while another can.
     pub(super) async fn preflight<T: PartialEq>(
         &self,
         wanted: Wanted<'_>,
@@ -105,14 +116,39 @@ impl KmsKey {
         public_key: &T,
         read: impl Fn(&[u8]) -> Result<T>,
     ) -> Result<()> {
-        let (_, found) = self.ask(wanted, Where::Any, read).await?;
+        let places = self.client.region_count();
+        if places == 1 {
+            return self.preflight_in(Where::Any, wanted, request, public_key, &read).await;
+        }
+        let mut passed = false;
+        let mut unreachable = Ok(());
+        let all = (0..places).map(|place| self.preflight_in(Where::Once(place), wanted, request, public_key, &read));
+        for result in join_all(all).await {
+            match result {
+                Ok(()) => passed = true,
+                Err(error) if error.is_retryable() => unreachable = Err(error),
+                Err(error) => return Err(error),
+            }
+        }
+        if passed { Ok(()) } else { unreachable }
+    }
+
+    async fn preflight_in<T: PartialEq>(
+        &self,
+        place: Where,
+        wanted: Wanted<'_>,
+        request: &SignRequest<'_>,
+        public_key: &T,
+        read: &impl Fn(&[u8]) -> Result<T>,
+    ) -> Result<()> {
+        let (_, found) = self.ask(wanted, place, read).await?;
         if found != *public_key {
             let message = "the key's public key is not the one this signer was connected with";
             return Err(
                 Error::new(ErrorKind::KeyChanged, Operation::GetPublicKey, message).with_key(self.reference().as_ref())
             );
         }
-        self.client.sign_message_dry_run(self.reference(), request, &self.grant_tokens).await
+        self.client.sign_message_dry_run(self.reference(), request, &self.grant_tokens, place).await
     }
 
     async fn ask<T>(&self, wanted: Wanted<'_>, place: Where, read: impl Fn(&[u8]) -> Result<T>) -> Result<(KeyRef, T)> {
@@ -134,8 +170,23 @@ impl KmsKey {
         if expected.can_lead_to(&answered) { Ok(answered) } else { Err(key_changed(expected, &answered, operation)) }
     }
 
-    fn keep(&self, answered: KeyRef) {
-        self.kept.get_or_init(|| self.given.clone().narrowed_by(answered));
+    /// Keeps the first answer's key. Of two first answers that differ the second is another key's.
+    fn keep(&self, answered: KeyRef, operation: Operation) -> Result<()> {
+        if self.kept.get().is_none() {
+            self.client.check_replicable(&answered)?;
+        }
+        let kept = self.kept.get_or_init(|| self.given.clone().narrowed_by(answered.clone()));
+        if kept.can_lead_to(&answered) { Ok(()) } else { Err(key_changed(kept, &answered, operation)) }
+    }
+
+    fn check_alias(&self) -> Result<()> {
+        if self.client.region_count() == 1 || self.given.key_id().is_some() {
+            return Ok(());
+        }
+        let message = "in another Region an alias may lead to another key, and the client has several";
+        Err(Error::new(ErrorKind::Config, Operation::Connect, message)
+            .with_key(self.given.as_ref())
+            .with_remedy("give the key ARN or key id of a multi-Region key, or a client without failover"))
     }
 }
 

@@ -2,12 +2,16 @@
 //!
 //! An account's address is the public key in Base58. What is signed is the serialized message of a transaction, as it is; a transaction has 1,232 bytes at
 //! most, which is within what KMS takes.
+//!
+//! The trait of the crate `solana-signer` is synchronous, so it cannot wait for KMS, and nothing here implements it. Two lines do instead, with a
+//! `Transaction` of Solana's own crates: `let signature = signer.sign_message(&transaction.message_data()).await?;` and
+//! `transaction.signatures[index] = solana_signature::Signature::from(*signature.as_bytes());`, with the account's index.
 
 use core::fmt;
 
+use super::ed25519::{Ed25519Signer, PublicKey, Signature};
 use crate::{
     client::KmsClient,
-    ed25519::{Ed25519Signer, PublicKey, Signature},
     error::{Error, ErrorKind, Operation, Result},
     key_ref::KeyRef,
 };
@@ -38,7 +42,7 @@ pub struct SolanaSigner {
 pub struct Address(PublicKey);
 
 impl SolanaSigner {
-    /// Connects to a key.
+    /// Connects to a key. For more settings make an [`Ed25519Signer`] with its builder, and this from it.
     ///
     /// # Errors
     ///
@@ -50,6 +54,15 @@ impl SolanaSigner {
     /// The account's address.
     pub fn address(&self) -> Address {
         self.address
+    }
+
+    /// Checks that this signer can sign: see [`Ed25519Signer::preflight`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Ed25519Signer::preflight`].
+    pub async fn preflight(&self) -> Result<()> {
+        self.signer.preflight().await
     }
 
     /// Signs the serialized message of a transaction, or any other of at most 4096 bytes, as it is. Needs `kms:Sign`.
@@ -89,6 +102,12 @@ impl Address {
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         self.0.as_bytes()
+    }
+}
+
+impl From<Address> for PublicKey {
+    fn from(address: Address) -> Self {
+        address.0
     }
 }
 

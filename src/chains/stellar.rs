@@ -7,9 +7,9 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 
+use super::ed25519::{Ed25519Signer, PublicKey, Signature};
 use crate::{
     client::KmsClient,
-    ed25519::{Ed25519Signer, PublicKey, Signature},
     error::{Error, ErrorKind, Operation, Result},
     key_ref::KeyRef,
 };
@@ -58,7 +58,7 @@ pub struct DecoratedSignature {
 }
 
 impl StellarSigner {
-    /// Connects to a key.
+    /// Connects to a key. For more settings make an [`Ed25519Signer`] with its builder, and this from it.
     ///
     /// # Errors
     ///
@@ -70,6 +70,15 @@ impl StellarSigner {
     /// The account's address.
     pub fn address(&self) -> Address {
         self.address
+    }
+
+    /// Checks that this signer can sign: see [`Ed25519Signer::preflight`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Ed25519Signer::preflight`].
+    pub async fn preflight(&self) -> Result<()> {
+        self.signer.preflight().await
     }
 
     /// Signs a transaction's hash, 32 bytes, as it is. Needs `kms:Sign`.
@@ -110,6 +119,12 @@ impl Address {
     /// The last 4 bytes of the public key.
     pub fn hint(&self) -> [u8; 4] {
         self.0.as_bytes().last_chunk().copied().unwrap_or_default()
+    }
+}
+
+impl From<Address> for PublicKey {
+    fn from(address: Address) -> Self {
+        address.0
     }
 }
 
@@ -164,7 +179,8 @@ impl DecoratedSignature {
 }
 
 /// The hash of a transaction, which is what its signers sign and its id: of the network with this passphrase, and of the transaction in XDR
-/// (`Transaction`, without the envelope).
+/// (`Transaction`, without the envelope). It is not looked at: of what is no transaction it is a hash, too. Of a `TransactionV0` its form as a
+/// `Transaction` is hashed, as Stellar does, with the type of the source account's key in front.
 pub fn transaction_hash(network_passphrase: &str, transaction_xdr: &[u8]) -> [u8; 32] {
     hash(network_passphrase, ENVELOPE_TYPE_TX, transaction_xdr)
 }

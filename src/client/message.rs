@@ -46,9 +46,10 @@ impl KmsClient {
         key: &KeyRef,
         request: &SignRequest<'_>,
         grant_tokens: &[String],
+        place: Where,
     ) -> Result<()> {
         let exchange = Exchange { send: send(request, grant_tokens, true), read: |_| Ok(()) };
-        match self.call(Operation::Sign, Some(key), Effect::Repeatable, Where::Any, exchange).await {
+        match self.call(Operation::Sign, Some(key), Effect::Repeatable, place, exchange).await {
             Err(error) if error.code() != Some(classify::DRY_RUN_SUCCEEDED) => Err(error),
             _ => Ok(()),
         }

@@ -1,10 +1,7 @@
 //! The connect flow: from a key reference to a signer that knows whose key it is.
 
 use core::fmt;
-use std::{
-    collections::HashSet,
-    sync::{Arc, OnceLock},
-};
+use std::sync::{Arc, OnceLock};
 
 use alloy_primitives::{Address, ChainId};
 use aws_sdk_kms::{
@@ -17,7 +14,7 @@ use super::{KmsSigner, Shared, answered_key, key_changed};
 use crate::{
     client::{KmsClient, Where},
     error::{Error, ErrorKind, Operation, Result, one_line},
-    key_ref::{KeyId, KeyRef},
+    key_ref::KeyRef,
     public_key::PublicKey,
 };
 
@@ -93,8 +90,8 @@ impl KmsSignerBuilder {
     /// - [`ErrorKind::KeyNotFound`], [`ErrorKind::KeyUnusable`], [`ErrorKind::AccessDenied`] and the other kinds that a request ends with.
     pub async fn connect(self) -> Result<KmsSigner> {
         let given: KeyRef = self.key.parse().map_err(while_connecting)?;
-        self.check_regions(&given)?;
-        check_replicable(&self.client, &given).map_err(while_connecting)?;
+        self.client.check_regions(&given)?;
+        self.client.check_replicable(&given).map_err(while_connecting)?;
         self.client.check_sleep()?;
         let kept = OnceLock::new();
         let public_key = match &self.public_key {
@@ -132,7 +129,7 @@ impl KmsSignerBuilder {
             Err(error) => return Err(error),
         };
         if let Ok(found) = &found {
-            check_replicable(&self.client, &found.key)?;
+            self.client.check_replicable(&found.key)?;
         }
         // Where the alias is what will be sent, it must lead to the key in every Region.
         let key = match &found {
@@ -156,7 +153,7 @@ impl KmsSignerBuilder {
                         ));
                 }
                 (Ok(replica), Err(_)) => {
-                    check_replicable(&self.client, &replica.key)?;
+                    self.client.check_replicable(&replica.key)?;
                     found = Ok(replica);
                 }
                 (Ok(_), Ok(_)) => {}
@@ -167,38 +164,6 @@ impl KmsSignerBuilder {
         }
         found
     }
-
-    fn check_regions(&self, given: &KeyRef) -> Result<()> {
-        let regions: Vec<&str> = self.client.regions().filter(|region| !region.is_empty()).collect();
-        let (named, listed) = (regions.iter().collect::<HashSet<_>>().len(), regions.join(", "));
-        let message = if regions.len() < self.client.region_count() {
-            "the client has no Region; set one when building it".to_owned()
-        } else if named < regions.len() {
-            format!("the client names a Region twice: {listed}")
-        } else {
-            match given.region() {
-                Some(key) if !regions.contains(&key) => {
-                    format!(
-                        "the key is in {key}, but the client is for {listed}; build the client for the key's Region"
-                    )
-                }
-                _ => return Ok(()),
-            }
-        };
-        Err(Error::new(ErrorKind::Config, Operation::Connect, message).with_key(given.as_ref()))
-    }
-}
-
-/// Whether a key can have replicas, where the client has other Regions to turn to. An alias does not say.
-pub(super) fn check_replicable(client: &KmsClient, key: &KeyRef) -> Result<()> {
-    if client.region_count() == 1 || key.key_id().is_none_or(KeyId::is_multi_region) {
-        return Ok(());
-    }
-    let message =
-        "the client has other Regions to turn to, but this key is in one Region only and can never be in another";
-    Err(Error::new(ErrorKind::KeyUnsuitable, Operation::Connect, message).with_key(key.as_ref()).with_remedy(
-        "use a multi-Region key (mrk-…, made with MultiRegion and replicated), or a client without failover",
-    ))
 }
 
 fn while_connecting(error: Error) -> Error {

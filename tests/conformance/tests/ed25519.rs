@@ -34,6 +34,7 @@ async fn signer() -> Ed25519Signer {
 }
 
 #[tokio::test]
+#[ignore = "needs KMS_ENDPOINT, started by tests/stack.sh"]
 async fn five_hundred_signatures_verify_with_another_crate() {
     let signer = signer().await;
     let messages: Vec<Vec<u8>> = (0..500u32).map(|n| n.to_be_bytes().repeat(1 + n as usize * 2)).collect();
@@ -56,6 +57,7 @@ async fn five_hundred_signatures_verify_with_another_crate() {
 }
 
 #[tokio::test]
+#[ignore = "needs KMS_ENDPOINT, started by tests/stack.sh"]
 async fn the_longest_message_is_signed_and_no_longer_one() {
     let signer = signer().await;
     let signature = signer.sign(&[7; 4096]).await.unwrap();
@@ -64,6 +66,7 @@ async fn the_longest_message_is_signed_and_no_longer_one() {
 }
 
 #[tokio::test]
+#[ignore = "needs KMS_ENDPOINT, started by tests/stack.sh"]
 async fn solanas_addresses_and_signatures_are_those_of_another_encoder() {
     for _ in 0..20 {
         let signer = SolanaSigner::from(signer().await);
@@ -95,6 +98,7 @@ fn strkey(public_key: &[u8; 32]) -> String {
 }
 
 #[tokio::test]
+#[ignore = "needs KMS_ENDPOINT, started by tests/stack.sh"]
 async fn stellars_addresses_and_hashes_are_those_of_another_encoder() {
     for number in 0..20 {
         let signer = StellarSigner::from(signer().await);

@@ -131,7 +131,7 @@ async fn a_longer_message_is_an_error_that_explains() {
     let (fake, signer) = fake_and_signer().await;
     let before = fake.requests().len();
     let error = signer.sign(&[0; 4097]).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Other);
+    assert_eq!((error.kind(), error.key().is_some()), (ErrorKind::Config, true));
     let text = error.to_string();
     assert!(text.contains("4097 bytes") && text.contains("4096") && text.contains("hash"), "{text}");
     assert_eq!(fake.requests().len(), before);
@@ -182,7 +182,7 @@ async fn a_known_key_needs_no_request_and_another_is_refused() {
     assert_eq!(fake.requests().len(), before);
     known.sign(b"hello").await.unwrap();
 
-    let expecting = Ed25519Signer::builder(fake.client(), &key).expected(*other.public_key());
+    let expecting = Ed25519Signer::builder(fake.client(), &key).expected_public_key(*other.public_key());
     assert_eq!(expecting.connect().await.unwrap_err().kind(), ErrorKind::AddressMismatch);
 
     // A wrong key that is known: nothing of it is returned.
@@ -224,4 +224,46 @@ async fn debug_shows_keys_and_no_more() {
     assert!(text.contains(&signer.public_key().to_string()) && text.contains("arn:aws:kms"), "{text}");
     let builder = Ed25519Signer::builder(fake.client(), "alias/x").grant_token("secret-token");
     assert!(!format!("{builder:?}").contains("secret-token"));
+}
+
+/// Two Regions with a multi-Region key, and one that is in the first only.
+async fn two_regions() -> (FakeKms, FakeKms, String, String) {
+    let (east, west) = (FakeKms::new(), FakeKms::in_region("us-west-2"));
+    east.join(&west).unwrap();
+    let keys = Keys::new(east.client());
+    let multi = keys.create(NewKey::ed25519().multi_region(true).alias("alias/multi")).await.unwrap();
+    keys.replicate(multi.arn(), "us-west-2").await.unwrap();
+    let single = keys.create(NewKey::ed25519()).await.unwrap();
+    (east, west, multi.arn().to_string(), single.arn().to_string())
+}
+
+#[tokio::test]
+async fn another_region_signs_when_the_first_does_not_answer() {
+    let (east, west, multi, single) = two_regions().await;
+    let client = KmsClient::from(east.client()).with_failover_client(west.client());
+    let signer = Ed25519Signer::new(&client, &multi).await.unwrap();
+    signer.preflight().await.unwrap();
+    east.inject(Fault::error("KMSInternalException", 500, "no").forever());
+    let signature = signer.sign(b"hello").await.unwrap();
+    signer.public_key().verify(b"hello", &signature).unwrap();
+
+    // A key that cannot be there, an alias that may lead elsewhere, a Region that the client does not have.
+    let error = Ed25519Signer::new(&client, &single).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::KeyUnsuitable, "{error}");
+    let as_given = Ed25519Signer::builder(&client, "alias/multi").as_given();
+    assert_eq!(as_given.connect().await.unwrap_err().kind(), ErrorKind::Config);
+    let known = Ed25519Signer::builder(&client, "alias/multi").public_key(*signer.public_key());
+    assert_eq!(known.connect().await.unwrap_err().kind(), ErrorKind::Config);
+    let elsewhere = multi.replace("us-east-1", "eu-west-1");
+    let error = Ed25519Signer::new(&client, &elsewhere).await.unwrap_err();
+    assert!(error.kind() == ErrorKind::Config && error.to_string().contains("eu-west-1"), "{error}");
+}
+
+#[tokio::test]
+async fn preflight_asks_each_region() {
+    let (east, west, multi, _) = two_regions().await;
+    let client = KmsClient::from(east.client()).with_failover_client(west.client());
+    let signer = Ed25519Signer::new(&client, &multi).await.unwrap();
+    west.inject(Fault::error("AccessDeniedException", 400, "no").on("Sign").forever());
+    assert_eq!(signer.preflight().await.unwrap_err().kind(), ErrorKind::AccessDenied);
 }

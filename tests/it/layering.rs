@@ -14,6 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("signer", &["error", "key_ref", "public_key", "signature", "observe", "client"]),
     ("iam", &["error", "key_ref"]),
     ("keys", &["error", "key_ref", "public_key", "signature", "observe", "iam", "client", "signer"]),
+    ("chains", &["asn1", "error", "key_ref", "public_key", "signature", "observe", "client"]),
     ("guard", &["error", "key_ref", "observe", "client", "signer"]),
     ("fake", &["error", "key_ref", "public_key", "signature"]),
     ("guide", &[]),

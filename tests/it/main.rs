@@ -27,6 +27,7 @@ mod roots;
 mod runtimes;
 mod signing;
 mod sockets;
+mod tezos;
 mod transactions;
 mod validator;
 mod wallets;

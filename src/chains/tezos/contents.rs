@@ -15,8 +15,6 @@ enum Field {
     Dynamic,
     /// As the 2 before them say.
     Dynamic16,
-    /// As the byte before them says.
-    Dynamic8,
     /// An `N` or a `Z`.
     Number,
     /// 0, or 255 and these.
@@ -25,7 +23,7 @@ enum Field {
     OneOf(&'static [(u8, &'static [Self])]),
 }
 
-use Field::{Bytes, Dynamic, Dynamic8, Dynamic16, Number, OneOf, Optional};
+use Field::{Bytes, Dynamic, Dynamic16, Number, OneOf, Optional};
 
 const KEY_HASH: Field =
     OneOf(&[(0, &[Bytes(20)]), (1, &[Bytes(20)]), (2, &[Bytes(20)]), (3, &[Bytes(20)]), (4, &[Bytes(20)])]);
@@ -99,6 +97,9 @@ const MANAGED: &[(u8, OperationKind, &[Field])] = &[
 const BALLOT: u8 = 6;
 const TRANSACTION: u8 = 108;
 
+/// In bytes.
+const LONGEST_ENTRYPOINT: usize = 31;
+
 /// Why contents are not read: they are malformed, or have a tag that is nobody's.
 pub(super) enum Unread {
     Malformed(Malformed),
@@ -139,10 +140,6 @@ fn skip(reader: &mut Reader<'_>, field: &Field) -> Result<(), Malformed> {
         Dynamic => reader.dynamic().map(drop),
         Dynamic16 => {
             let length = u16::from_be_bytes(reader.array()?);
-            reader.bytes(length.into()).map(drop)
-        }
-        Dynamic8 => {
-            let length = reader.byte()?;
             reader.bytes(length.into()).map(drop)
         }
         Number => reader.number(),
@@ -198,23 +195,24 @@ fn transaction(reader: &mut Reader<'_>) -> Result<Operation, Malformed> {
 
 /// The operation that an entrypoint of an account is, under its tag or by its name.
 fn entrypoint(reader: &mut Reader<'_>) -> Result<Option<OperationKind>, Malformed> {
-    const ACCOUNTS: [(u8, &[u8], OperationKind); 4] = [
-        (6, b"stake", OperationKind::Stake),
-        (7, b"unstake", OperationKind::Unstake),
-        (8, b"finalize_unstake", OperationKind::FinalizeUnstake),
-        (9, b"set_delegate_parameters", OperationKind::SetDelegateParameters),
-    ];
-    let of = |is: &dyn Fn(&(u8, &[u8], OperationKind)) -> bool| ACCOUNTS.into_iter().find(is).map(|(.., kind)| kind);
-    match reader.byte()? {
-        tag @ 0..=9 => Ok(of(&|(known, ..)| *known == tag)),
+    let kind = match reader.byte()? {
+        0..=5 => None,
+        6 => Some(OperationKind::Stake),
+        7 => Some(OperationKind::Unstake),
+        8 => Some(OperationKind::FinalizeUnstake),
+        9 => Some(OperationKind::SetDelegateParameters),
         255 => {
             let length = reader.byte()?;
-            let name = reader.bytes(length.into())?;
-            if name.len() > 31 {
-                return Err("an entrypoint's name has more than 31 bytes");
+            match reader.bytes(length.into())? {
+                name if name.len() > LONGEST_ENTRYPOINT => return Err("an entrypoint's name has more than 31 bytes"),
+                b"stake" => Some(OperationKind::Stake),
+                b"unstake" => Some(OperationKind::Unstake),
+                b"finalize_unstake" => Some(OperationKind::FinalizeUnstake),
+                b"set_delegate_parameters" => Some(OperationKind::SetDelegateParameters),
+                _ => None,
             }
-            Ok(of(&|(_, known, _)| *known == name))
         }
-        _ => Err("an entrypoint has an unknown tag"),
-    }
+        _ => return Err("an entrypoint has an unknown tag"),
+    };
+    Ok(kind)
 }

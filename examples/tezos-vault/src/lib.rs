@@ -1,6 +1,7 @@
 //! A remote signer for Tezos over keys in AWS KMS, configured by a `signatory.yaml`.
 
 mod config;
+mod connection;
 #[cfg(feature = "demo")]
 pub mod demo;
 mod discover;

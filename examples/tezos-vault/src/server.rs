@@ -6,11 +6,13 @@ use axum::Router;
 use axum_server::Handle;
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::{http, measure, service::Service};
+use crate::{connection::Acceptor, http, measure, service::Service};
 
 /// For the head of a request.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
-/// The most bytes of it.
+/// So many connections are open, at a time; the others are closed at once.
+const CONNECTIONS: usize = 256;
+/// The most bytes of a head.
 const HEAD_BYTES: usize = 16 << 10;
 /// For what is under way at the end: longer than an answer may take.
 const SHUTDOWN: Duration = Duration::from_secs(20);
@@ -70,7 +72,8 @@ impl Server {
 
 async fn run(listener: TcpListener, router: Router, handle: Handle<std::net::SocketAddr>) -> io::Result<()> {
     listener.set_nonblocking(true)?;
-    let mut server = axum_server::from_tcp(listener)?.http1_only().handle(handle).first_request_timeout(HEAD_WITHIN);
+    let server = axum_server::from_tcp(listener)?.acceptor(Acceptor::new(CONNECTIONS));
+    let mut server = server.http1_only().handle(handle).first_request_timeout(HEAD_WITHIN);
     server.http_builder().http1().header_read_timeout(HEAD_WITHIN).max_buf_size(HEAD_BYTES);
     server.serve(router.into_make_service()).await
 }

@@ -90,12 +90,13 @@ impl Service {
             .get(hash)
             .ok_or_else(|| Refusal::new(403, format!("{hash} is not listed in the configuration")))?;
         let caller = self.caller(hash, rules, &bytes, authentication)?;
-        let caller = caller.map(|caller| caller.hash().to_string()).unwrap_or_default();
+        let caller = caller.map(|caller| caller.hash().to_string());
         let request = Request::parse(&bytes).map_err(|error| Refusal::new(400, error.to_string()))?;
         let signer = self.key(hash)?;
         let position = request.position();
         let (level, round) = position.map(|at| (at.level, at.round)).unzip();
-        let operations = request.operations().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let operations = request.operations().iter().map(ToString::to_string).collect::<Vec<_>>();
+        let operations = (!operations.is_empty()).then(|| operations.join(" "));
         tracing::info!(key = %hash, caller, kind = request.kind().name(), level, round, operations, "asked for a signature");
         if rules.log_payloads {
             tracing::info!(key = %hash, raw = hex::encode(&bytes), "the bytes");

@@ -163,7 +163,7 @@ impl Mark {
 fn refused(request: &Request, next: &Mark, last: &Mark) -> Error {
     let what = if (next.level, next.round) == (last.level, last.round) { "another one" } else { "one" };
     let message = format!(
-        "a {} at level {} and round {} is not signed: {what} was signed at level {} and round {}",
+        "the {} at level {} and round {} is not signed: {what} was signed at level {} and round {}",
         request.kind(),
         next.level,
         next.round,

@@ -108,7 +108,7 @@ impl Setting {
 
     fn command(&self) -> Command {
         let mut command = launch::program("tezos-vault", &self.kms);
-        command.arg("--config").arg(self.folder.join("signatory.yaml"));
+        command.env("RUST_LOG", "warn").arg("--config").arg(self.folder.join("signatory.yaml"));
         command
     }
 

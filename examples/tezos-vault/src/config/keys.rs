@@ -47,7 +47,7 @@ pub(super) fn read(at: &At<'_>) -> Result<KeyConfig, String> {
     match allow {
         Some(allow) => {
             for (operation, at) in allow.entries()? {
-                policy = policy.allow_operation(operation).map_err(|_| at.error("this is no kind of request"))?;
+                policy = allow_operation(policy, operation).ok_or_else(|| at.error("this is no kind of request"))?;
                 if operation == "generic" {
                     kinds = at.list(false)?;
                     policy = allow_kinds(policy, &kinds)?;
@@ -56,13 +56,21 @@ pub(super) fn read(at: &At<'_>) -> Result<KeyConfig, String> {
         }
         None => {
             for at in operations {
-                policy = policy.allow_operation(at.text()?).map_err(|_| wrong(&at, "request"))?;
+                policy = allow_operation(policy, at.text()?).ok_or_else(|| wrong(&at, "request"))?;
             }
             policy = allow_kinds(policy, &kinds)?;
         }
     }
     key.policy = chains.into_iter().fold(policy, Policy::allow_chain);
     Ok(key)
+}
+
+/// `failing_noop` was a request of its own once, and `docs/start.md` has it so: it is a generic one with nothing else in it.
+fn allow_operation(policy: Policy, name: &str) -> Option<Policy> {
+    match name {
+        "failing_noop" => policy.allow_operation("generic").and_then(|policy| policy.allow_kind(name)).ok(),
+        _ => policy.allow_operation(name).ok(),
+    }
 }
 
 fn allow_kinds(policy: Policy, kinds: &[At<'_>]) -> Result<Policy, String> {

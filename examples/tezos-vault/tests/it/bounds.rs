@@ -81,3 +81,22 @@ async fn what_is_under_way_at_the_end_is_answered() {
     assert_eq!(asked.await.unwrap().unwrap().status().as_u16(), 200);
     assert!(begun.elapsed() < Duration::from_secs(10));
 }
+
+#[tokio::test]
+async fn there_are_only_so_many_connections() {
+    let kms = Kms::new(NewKey::p256()).await;
+    let vault = kms.start().await;
+    let address = vault.url.strip_prefix("http://").unwrap();
+    let mut held = Vec::new();
+    for _ in 0..256 {
+        held.push(TcpStream::connect(address).await.unwrap());
+    }
+    // Closed at once, long before a silent one would be.
+    let mut more = TcpStream::connect(address).await.unwrap();
+    let closed = timeout(Duration::from_secs(3), more.read(&mut [0])).await.expect("it is let in");
+    assert!(matches!(closed, Ok(0) | Err(_)));
+    drop(held);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    vault.signs(TRANSACTION).await;
+    vault.end().await;
+}

@@ -39,7 +39,7 @@ tezos:
       - *authorized_key
 ";
 
-/// `docs/start.md`, the example for AWS KMS, with the keys left out that are optional.
+/// `docs/start.md`, the example for AWS KMS, without the access key, which is optional.
 const START: &str = "
 server:
   # Address for the main HTTP server to listen on
@@ -64,6 +64,7 @@ tezos:
       attestation:          # Tag 21 (when DAL unavailable: node offline, syncing, or no shards)
       preattestation:       # Tag 20 (always needed)
       attestation_with_dal: # Tag 23 (when DAL content present and node operational) - tz1/tz2/tz3 only, NOT tz4
+      failing_noop:
       generic:
         - delegation
         - transaction
@@ -90,7 +91,7 @@ fn documented_files_load() {
     let config = Config::parse(START).unwrap();
     let key = &config.keys[&"tz3MhmeqpudUqEX8PYTbNDF3CVcnnjNQoo8N".parse().unwrap()];
     assert_eq!(names(key.policy.operations()), "block preattestation attestation attestation_with_dal generic");
-    assert_eq!(names(key.policy.kinds()), "delegation transaction");
+    assert_eq!(names(key.policy.kinds()), "delegation failing_noop transaction");
     assert!(config.vaults[0].credentials.is_none() && config.callers.is_none());
     // Without a host it is this machine only, and the reader is told.
     assert_eq!(config.address.to_string(), "127.0.0.1:6732");
@@ -100,7 +101,6 @@ fn documented_files_load() {
     Config::parse(include_str!("../../signatory.yaml")).unwrap();
 }
 
-/// `failing_noop` is a kind of operation, and in `docs/start.md` stands beside `block`, where Signatory refuses it as well.
 #[test]
 fn what_is_not_supported_is_named_with_its_line() {
     let vaults = "vaults: {aws: {driver: awskms}}\n";
@@ -140,8 +140,8 @@ fn what_is_not_supported_is_named_with_its_line() {
         (tezos("    allow_proof_of_possession: true\n"), "allow_proof_of_possession: this is not supported"),
         (tezos("    log_payloads: maybe\n"), "log_payloads: true or false is expected"),
         (
-            tezos("    allow:\n      failing_noop:\n"),
-            "line 5: tezos.tz3MhmeqpudUqEX8PYTbNDF3CVcnnjNQoo8N.allow.failing_noop: this is no kind of request",
+            tezos("    allow:\n      transaction:\n"),
+            "line 5: tezos.tz3MhmeqpudUqEX8PYTbNDF3CVcnnjNQoo8N.allow.transaction: this is no kind of request",
         ),
         (
             tezos("    allow:\n      generic:\n        - block\n"),

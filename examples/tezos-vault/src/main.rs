@@ -11,7 +11,7 @@ mod cli;
 
 use std::{
     io::IsTerminal,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
@@ -96,7 +96,7 @@ async fn run(args: Args) -> Outcome {
 
 #[cfg(feature = "demo")]
 async fn demo(listen: Option<SocketAddr>) -> Outcome {
-    let listener = bind(listen.unwrap_or((Ipv4Addr::LOCALHOST, 6732).into()))?;
+    let listener = bind(listen.unwrap_or((std::net::Ipv4Addr::LOCALHOST, 6732).into()))?;
     let end = signal()?;
     let demo = tezos_vault::demo::start(listener.local_addr()?).await?;
     println!("http://{}", listener.local_addr()?);

@@ -6,6 +6,8 @@
 mod answered;
 mod attempt;
 mod call;
+#[cfg(feature = "seal")]
+mod cipher;
 mod classify;
 #[cfg(feature = "connect")]
 mod connect;
@@ -37,6 +39,8 @@ use aws_sdk_kms::{
 use futures_util::future::{Either, select};
 
 pub(crate) use self::answered::{answered_key, key_changed};
+#[cfg(feature = "seal")]
+pub(crate) use self::cipher::CipherOptions;
 #[cfg(feature = "connect")]
 pub use self::connect::{AssumeRole, KmsClientBuilder};
 #[cfg(any(feature = "tezos", feature = "solana", feature = "stellar"))]
@@ -86,8 +90,8 @@ use crate::{
 /// | max queued | 10,000 | calls that may wait for their turn |
 /// | requests per second | none | |
 ///
-/// They hold for all clones and all signers of a client, in each Region by itself, for signing by itself and for everything else by itself,
-/// as KMS's quotas do. Calls go strictly first in, first out; one that tries again goes before all that came after it. A call
+/// They hold for all clones and all signers of a client, in each Region by itself, and for signing, for symmetric encryption and for everything else
+/// by itself, as KMS's quotas do. Calls go strictly first in, first out; one that tries again goes before all that came after it. A call
 /// that finds the queue full fails at once with [`ErrorKind::Throttled`], and so does one that cannot be let out before its deadline.
 ///
 /// When KMS throttles, whatever the settings, the queue slows down to what KMS gives and then tries for more, slowly at first. A

@@ -42,6 +42,8 @@
 //!   `CancelKeyDeletion`;
 //! - `GetPublicKey` and `Sign`. ECDSA signatures are as KMS makes them: random nonce, high S about half the time, r and
 //!   s of any length. Ed25519 signs whole messages (`ED25519_SHA_512`, `RAW`);
+//! - `Encrypt`, `Decrypt`, `GenerateDataKey` and `GenerateDataKeyWithoutPlaintext` with symmetric keys and an encryption
+//!   context. Multi-Region keys decrypt what their replicas encrypted;
 //! - `CreateAlias`, `UpdateAlias`, `DeleteAlias`; `TagResource`, `UntagResource`;
 //! - `ListKeys`, `ListAliases`, `ListResourceTags` and `ListGrants`, in pages, by id or name; quick with 10,000 keys;
 //! - `GetParametersForImport`, `ImportKeyMaterial` and `DeleteImportedKeyMaterial`, for keys of origin `EXTERNAL`, with
@@ -89,6 +91,7 @@
 //!   operator, key or a `${variable}` counts as not met in an Allow and as met in a Deny.
 //! - A key policy that would not let the caller change it again is malformed, unless the request says
 //!   `BypassPolicyLockoutSafetyCheck`. For an administrator that is one that leaves the account out.
+//! - A grant's encryption context constraints count for the operations that take a context.
 //! - A grant is good at once for a request that has its grant token, and without it 5 minutes later by the FakeKms's
 //!   clock. A token that is no grant's is refused, but not to an administrator. Who may give grants by a grant alone
 //!   gives none of more operations or of wider constraints.
@@ -96,7 +99,7 @@
 //!
 //! # What it does not do
 //!
-//! It checks no request signatures, has no quotas, encrypts nothing, makes no `ED25519_PH_SHA_512` signatures, and has
+//! It checks no request signatures, has no quotas, makes no `ED25519_PH_SHA_512` signatures, rotates no keys, and has
 //! no service control policies, permission boundaries, session policies or `NotPrincipal`. It knows no principals but
 //! takes every ARN that could be one's. What is made is there at once, and a changed policy holds at once.
 //!
@@ -123,6 +126,7 @@ mod random;
 mod refusal;
 mod request;
 mod store;
+mod symmetric;
 #[cfg(test)]
 mod tests;
 mod transport;
@@ -293,7 +297,8 @@ impl FakeKms {
 
     /// The last 10,000 requests that arrived, oldest first, refused ones and those that met a fault included.
     ///
-    /// A connection that [`Fault::refuse`] refused carried no request, and bodies of more than 256 KiB are not kept.
+    /// A connection that [`Fault::refuse`] refused carried no request, and bodies of more than 256 KiB are not kept. What
+    /// was to be encrypted is not kept either: `Plaintext` is left out of the body.
     pub fn requests(&self) -> Vec<Request> {
         self.0.log.requests()
     }

@@ -8,7 +8,7 @@
     doc = "- [`wallets`]: sign with keys in your customers' accounts, one by its ARN or many that you make, as Starton does."
 )]
 #![cfg_attr(
-    all(feature = "connect", feature = "keys"),
+    all(feature = "connect", feature = "seal"),
     doc = "- [`infisical`]: let a service encrypt with your key, by a role and an external id, as Infisical does."
 )]
 
@@ -24,7 +24,7 @@ pub mod faults {}
 #[doc = include_str!("guide/hyperlane.md")]
 pub mod hyperlane {}
 
-#[cfg(all(feature = "connect", feature = "keys"))]
+#[cfg(all(feature = "connect", feature = "seal"))]
 #[doc = include_str!("guide/infisical.md")]
 pub mod infisical {}
 

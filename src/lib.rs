@@ -22,6 +22,7 @@
 //!   environment, or from a [builder](KmsClientBuilder), with a [role](AssumeRole) where you have one.
 //! - [`keys`]: create, list, import, replicate, grant and retire keys, and load many signers; [`iam`]: the least-privilege policies for that.
 //! - [`guard`]: decides what may be signed before KMS is asked, bounds what is spent, and keeps an audit file, around any alloy signer.
+//! - [`seal`]: symmetric keys that encrypt secrets, and local signing keys that lie sealed by one.
 //! - [`Observer`]: is told of every call; [`TracingObserver`] and [`MetricsObserver`] pass it on.
 //! - [`PublicKey`]: whose key it is; from what KMS returns, from PEM, or from SEC 1 bytes. [`KeyRef`]: how a key is named.
 //! - [`Error`] and [`ErrorKind`]; [`Error::find`] gets ours out of alloy's.
@@ -35,7 +36,7 @@
 //! - It does not hash or prefix what [`sign_hash`](alloy_signer::Signer::sign_hash) is given. KMS signs those 32 bytes.
 //! - It does not manage nonces, gas or retries of transactions: that is the provider's business.
 //! - [`KmsSigner`] does not look at what it signs. Whoever can call it can sign anything with the key; a [`guard::Guarded`] one looks first.
-//! - It does not hold, export or cache private keys, except for the moment of an import. FakeKms does, in memory, and is not for keys with value.
+//! - It does not hold, export or cache private keys, except for the moment of an import, and in a [`seal::SealedSigner`]. FakeKms does, in memory, and is not for keys with value.
 //!
 //! # Cookbook
 //!
@@ -97,6 +98,7 @@
 //! | `eip712` | no | typed data, under the same name as alloy's feature |
 //! | `keys` | no | [`keys`]: create, ensure, list, import, replicate, grant and retire keys, load many signers; [`iam`]: least-privilege policies |
 //! | `guard` | no | [`guard`]: rules for what may be signed, spending limits, an audit trail, around any alloy signer; implies `eip712` and `network` |
+//! | `seal` | no | [`seal`]: encrypt and decrypt with symmetric keys, envelopes for larger secrets, local signing keys that lie sealed; implies `keys` |
 //! | `tezos` | no | [`tezos`]: P-256 and secp256k1 keys as `tz3…` and `tz2…`, what a request is from its bytes, rules, high watermarks |
 //! | `solana` | no | [`solana`]: Ed25519 keys as Solana's accounts |
 //! | `stellar` | no | [`stellar`]: Ed25519 keys as Stellar's accounts |
@@ -137,6 +139,8 @@ pub mod keys;
 #[cfg(feature = "aws")]
 mod observe;
 mod public_key;
+#[cfg(feature = "seal")]
+pub mod seal;
 pub mod signature;
 #[cfg(feature = "aws")]
 mod signer;

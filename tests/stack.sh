@@ -19,16 +19,17 @@ STACK=$(pwd -P)/target/stack
 VENV=$STACK/venv
 RUN=$STACK/run
 case "$(uname -sm)" in
-'Linux aarch64') ANVIL_BUILD=anvil-linux-arm64 ;;
-'Darwin arm64') ANVIL_BUILD=anvil-darwin-arm64 ;;
-'Darwin x86_64') ANVIL_BUILD=anvil-darwin-amd64 ;;
-*) ANVIL_BUILD=anvil-linux-amd64 ;;
+'Linux aarch64') BUILD=linux-arm64 ;;
+'Darwin arm64') BUILD=darwin-arm64 ;;
+'Darwin x86_64') BUILD=darwin-amd64 ;;
+*) BUILD=linux-amd64 ;;
 esac
-ANVIL=$STACK/node_modules/@foundry-rs/$ANVIL_BUILD/bin/anvil
+ANVIL=$STACK/node_modules/@foundry-rs/anvil-$BUILD/bin/anvil
+CAST=$STACK/node_modules/@foundry-rs/cast-$BUILD/bin/cast
 PYTHON_PACKAGES=('ministack==1.5.33' 'microburst==0.10.0' 'cryptography>=42')
 # Without what they depend on: cargo-lambda needs half a gigabyte of Zig to cross-compile, and nothing to run functions.
 PYTHON_PROGRAMS=('cargo-lambda==1.9.2')
-NPM_PACKAGES=('@foundry-rs/anvil@1.7.1' '@ethersproject/testcases@5.8.0')
+NPM_PACKAGES=('@foundry-rs/anvil@1.7.1' '@foundry-rs/cast@1.7.1' '@ethersproject/testcases@5.8.0')
 
 ACCOUNT=123456789012
 
@@ -43,7 +44,7 @@ install() {
     command -v npm >/dev/null || die 'npm is missing'
     # A virtual environment belongs to its folder and its Python.
     wanted="$STACK $(python3 --version) ${PYTHON_PACKAGES[*]} ${PYTHON_PROGRAMS[*]} ${NPM_PACKAGES[*]}"
-    if [ -x "$ANVIL" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
+    if [ -x "$ANVIL" ] && [ -x "$CAST" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; then
         return
     fi
     mkdir -p "$STACK"
@@ -53,6 +54,7 @@ install() {
     "$VENV/bin/pip" install --quiet --disable-pip-version-check --no-deps "${PYTHON_PROGRAMS[@]}"
     npm install --prefix "$STACK" --no-audit --no-fund --ignore-scripts --loglevel=error "${NPM_PACKAGES[@]}"
     [ -x "$ANVIL" ] || die "$ANVIL is not there after npm install"
+    [ -x "$CAST" ] || die "$CAST is not there after npm install"
     printf '%s' "$wanted" >"$stamp"
 }
 
@@ -161,6 +163,7 @@ KMS_AUTH_ENDPOINT=http://127.0.0.1:$auth
 ETH_RPC_URL=http://127.0.0.1:$node
 ETH_RPC_URL_PRAGUE=http://127.0.0.1:$prague
 CARGO_LAMBDA=$VENV/bin/cargo-lambda
+CAST=$CAST
 ENV
 }
 

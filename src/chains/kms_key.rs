@@ -120,7 +120,12 @@ impl KmsKey {
             let answered = self.check_key(answer.key_id(), Operation::GetPublicKey)?;
             Ok((answered, read(suitable(&answer, wanted)?)?))
         };
-        self.client.get_public_key(self.reference(), &self.grant_tokens, place, read).await
+        let found = self.client.get_public_key(self.reference(), &self.grant_tokens, place, read).await;
+        // KMS, too, says of some keys that they do not fit; the usual remedy is for another chain.
+        found.map_err(|error| match error.kind() {
+            ErrorKind::KeyUnsuitable => error.with_remedy(wanted.remedy),
+            _ => error,
+        })
     }
 
     fn check_key(&self, key_id: Option<&str>, operation: Operation) -> Result<KeyRef> {
@@ -136,9 +141,7 @@ impl KmsKey {
 
 /// The DER SubjectPublicKeyInfo of a key that is as it must be.
 fn suitable<'a>(answer: &'a GetPublicKeyOutput, wanted: Wanted<'_>) -> Result<&'a [u8]> {
-    let unsuitable = |message: String| {
-        Error::new(ErrorKind::KeyUnsuitable, Operation::GetPublicKey, message).with_remedy(wanted.remedy)
-    };
+    let unsuitable = |message: String| Error::new(ErrorKind::KeyUnsuitable, Operation::GetPublicKey, message);
     let missing = |field: &str| {
         Error::new(ErrorKind::InvalidResponse, Operation::GetPublicKey, format!("the answer has no {field}"))
     };

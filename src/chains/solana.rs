@@ -5,9 +5,9 @@
 
 use core::fmt;
 
+use super::ed25519::{Ed25519Signer, PublicKey, Signature};
 use crate::{
     client::KmsClient,
-    ed25519::{Ed25519Signer, PublicKey, Signature},
     error::{Error, ErrorKind, Operation, Result},
     key_ref::KeyRef,
 };

@@ -7,9 +7,9 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 
+use super::ed25519::{Ed25519Signer, PublicKey, Signature};
 use crate::{
     client::KmsClient,
-    ed25519::{Ed25519Signer, PublicKey, Signature},
     error::{Error, ErrorKind, Operation, Result},
     key_ref::KeyRef,
 };

@@ -33,6 +33,7 @@ pub(super) struct Region {
 struct State {
     /// A listing that is throttled holds no signature up: KMS has separate quotas for them, too.
     signing: Limiter,
+    encryption: Limiter,
     other: Limiter,
     health: Mutex<Health>,
 }
@@ -138,8 +139,8 @@ impl Regions {
 
 impl Region {
     fn new(sdk: aws_sdk_kms::Client, limits: Limits) -> Self {
-        let (signing, other) = (Limiter::new(limits), Limiter::new(limits));
-        Self { sdk, state: Arc::new(State { signing, other, health: Mutex::default() }) }
+        let [signing, encryption, other] = [(); 3].map(|()| Limiter::new(limits));
+        Self { sdk, state: Arc::new(State { signing, encryption, other, health: Mutex::default() }) }
     }
 
     pub(super) fn name(&self) -> Option<&str> {
@@ -153,6 +154,7 @@ impl Region {
     pub(super) fn limiter(&self, operation: Operation) -> &Limiter {
         match operation {
             Operation::Sign => &self.state.signing,
+            Operation::Encrypt | Operation::Decrypt | Operation::GenerateDataKey => &self.state.encryption,
             _ => &self.state.other,
         }
     }

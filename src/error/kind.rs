@@ -38,7 +38,9 @@ use core::fmt;
 /// | `NotFoundException` | `KeyNotFound` | no | check reference, account and Region; wait a second after creating it |
 /// | `DisabledException` | `KeyUnusable` | no | enable the key |
 /// | `KMSInvalidStateException` | `KeyUnusable` | no | cancel its deletion, or import its key material |
-/// | `InvalidKeyUsageException` | `KeyUnsuitable` | no | create a key with `ECC_SECG_P256K1` and `SIGN_VERIFY` |
+/// | `InvalidCiphertextException` | `InvalidCiphertext` | no | give the ciphertext unaltered, and the encryption context it was made with |
+/// | `IncorrectKeyException` | `InvalidCiphertext` | no | name the key that it was encrypted with |
+/// | `InvalidKeyUsageException` | `KeyUnsuitable` | no | create a key with `ECC_SECG_P256K1` and `SIGN_VERIFY`; to encrypt, `SYMMETRIC_DEFAULT` and `ENCRYPT_DECRYPT` |
 /// | `UnsupportedOperationException` | `KeyUnsuitable` | no | the same |
 /// | `ThrottlingException` | `Throttled` | yes | slow down, or raise the quota |
 /// | `Throttling` | `Throttled` | yes | slow down, or raise the quota |
@@ -59,7 +61,6 @@ use core::fmt;
 /// | `RequestTimeout` | `Timeout` | yes | try again |
 /// | `RequestTimeoutException` | `Timeout` | yes | try again |
 /// | `LimitExceededException` | `Other` | no | raise the quota of the account and Region |
-/// | `InvalidCiphertextException` | `Other` | no | import again |
 /// | `InvalidImportTokenException` | `Other` | no | import again |
 /// | `ExpiredImportTokenException` | `Other` | no | import again |
 /// | `ValidationException` | `Other` | no | read AWS's text |
@@ -88,6 +89,9 @@ pub enum ErrorKind {
     Credentials,
     /// A rule of the caller's own guard refused the request before KMS was asked.
     GuardDenied,
+    /// What is to be decrypted or opened was altered, was made with another key, or under another encryption context. Give all three
+    /// as they were.
+    InvalidCiphertext,
     /// The text is no key id, key ARN, alias name or alias ARN. Correct the reference.
     InvalidKeyRef,
     /// The bytes are not a secp256k1 public key in the stated encoding. Check where they come from.
@@ -100,7 +104,7 @@ pub enum ErrorKind {
     KeyChanged,
     /// The key or alias does not exist in this account and Region. Check the reference and the Region.
     KeyNotFound,
-    /// The key exists but is not a secp256k1 signing key. Create one with `ECC_SECG_P256K1` and `SIGN_VERIFY`.
+    /// The key exists but is of another kind. An Ethereum signer needs `ECC_SECG_P256K1` and `SIGN_VERIFY`; the text says what was needed.
     KeyUnsuitable,
     /// The key exists but is disabled, pending deletion or otherwise not usable now. Change its state.
     KeyUnusable,
@@ -146,6 +150,10 @@ pub enum Operation {
     Record,
     /// Reading or verifying an audit file.
     ReadAudit,
+    /// Sealing: encrypting in this process, under a data key.
+    Seal,
+    /// Opening what was sealed.
+    Unseal,
     /// The KMS API's `CancelKeyDeletion`.
     CancelKeyDeletion,
     /// The KMS API's `CreateAlias`.
@@ -154,12 +162,18 @@ pub enum Operation {
     CreateGrant,
     /// The KMS API's `CreateKey`.
     CreateKey,
+    /// The KMS API's `Decrypt`.
+    Decrypt,
     /// The KMS API's `DescribeKey`.
     DescribeKey,
     /// The KMS API's `DisableKey`.
     DisableKey,
     /// The KMS API's `EnableKey`.
     EnableKey,
+    /// The KMS API's `Encrypt`.
+    Encrypt,
+    /// The KMS API's `GenerateDataKey`.
+    GenerateDataKey,
     /// The KMS API's `GetParametersForImport`.
     GetParametersForImport,
     /// The KMS API's `GetPublicKey`.
@@ -206,6 +220,7 @@ impl ErrorKind {
             Self::Config => "Config",
             Self::Credentials => "Credentials",
             Self::GuardDenied => "GuardDenied",
+            Self::InvalidCiphertext => "InvalidCiphertext",
             Self::InvalidKeyRef => "InvalidKeyRef",
             Self::InvalidPublicKey => "InvalidPublicKey",
             Self::InvalidResponse => "InvalidResponse",
@@ -232,6 +247,9 @@ impl ErrorKind {
             Self::AlreadyExists => "choose another name, or use what is there",
             Self::AuditBroken => "keep the file, find out who wrote to it, and begin a new one under another name",
             Self::Credentials => "check the credentials this process is given",
+            Self::InvalidCiphertext => {
+                "give the ciphertext unaltered, with the key and the encryption context that it was made with"
+            }
             Self::InvalidKeyRef => {
                 "expected a key id, a key ARN, an alias name (alias/…) or an alias ARN (arn:aws:kms:…:alias/…)"
             }
@@ -275,6 +293,7 @@ impl fmt::Display for ErrorKind {
             Self::Config => "configuration",
             Self::Credentials => "credentials",
             Self::GuardDenied => "denied by guard",
+            Self::InvalidCiphertext => "invalid ciphertext",
             Self::InvalidKeyRef => "invalid key reference",
             Self::InvalidPublicKey => "invalid public key",
             Self::InvalidResponse => "invalid response",
@@ -305,16 +324,21 @@ impl fmt::Display for Operation {
             Self::ReadSecret => "reading the private key",
             Self::BuildPolicy => "building the policy",
             Self::ReadRules => "reading the rules",
-            Self::Judge => "judging what is to be signed",
+            Self::Judge => "guard",
             Self::Record => "recording",
             Self::ReadAudit => "reading the audit file",
+            Self::Seal => "sealing",
+            Self::Unseal => "opening what was sealed",
             Self::CancelKeyDeletion => "CancelKeyDeletion",
             Self::CreateAlias => "CreateAlias",
             Self::CreateGrant => "CreateGrant",
             Self::CreateKey => "CreateKey",
+            Self::Decrypt => "Decrypt",
             Self::DescribeKey => "DescribeKey",
             Self::DisableKey => "DisableKey",
             Self::EnableKey => "EnableKey",
+            Self::Encrypt => "Encrypt",
+            Self::GenerateDataKey => "GenerateDataKey",
             Self::GetParametersForImport => "GetParametersForImport",
             Self::GetPublicKey => "GetPublicKey",
             Self::ImportKeyMaterial => "ImportKeyMaterial",

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     FakeKms,
-    key::{Key, Material, Usage},
+    key::{Key, Spec, Usage},
     policy::Policy,
     random,
     refusal::Refusal,
@@ -32,7 +32,7 @@ impl FakeKms {
         }
         let make = || {
             let id = random::key_id(false)?;
-            let mut key = Key::new(id, self.region(), Material::Symmetric, Usage::EncryptDecrypt, now);
+            let mut key = Key::new(id, self.region(), Spec::Symmetric.generate()?, Usage::EncryptDecrypt, now);
             key.is_aws_managed = true;
             "Default key that protects my EBS volumes when no other key is defined".clone_into(&mut key.description);
             key.policy = policy(self.region())?;

@@ -101,6 +101,10 @@ impl Context {
         if operation == "Sign" {
             self.set("kms:MessageType", [input.text("MessageType").ok().flatten().unwrap_or("RAW")]);
         }
+        if let "Encrypt" | "Decrypt" = operation {
+            let algorithm = input.text("EncryptionAlgorithm").ok().flatten();
+            self.set("kms:EncryptionAlgorithm", [algorithm.unwrap_or("SYMMETRIC_DEFAULT")]);
+        }
         if let "CreateGrant" | "ListGrants" | "RevokeGrant" = operation {
             self.set("kms:GrantIsForAWSResource", ["false"]);
         }

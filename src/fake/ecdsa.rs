@@ -40,7 +40,7 @@ pub(super) fn sign(material: &Material, digest: [u8; 32], shape: Shape) -> Optio
             let signature = p256::ecdsa::Signature::from_scalars(r, s).map_err(|_| out_of_range())?;
             Ok(signature.to_der().as_bytes().to_vec())
         }),
-        Material::Ed25519(_) | Material::Symmetric => return None,
+        Material::Ed25519(_) | Material::Symmetric(_) => return None,
     };
     Some(der.map(|mut der| {
         if let (Shape::FlippedBit, Some(last)) = (shape, der.last_mut()) {

@@ -42,6 +42,19 @@ impl Grant {
         principal.is(&self.terms.grantee) && self.has(operation) && is_known && !is_for_resource
     }
 
+    /// Whether a request's encryption context is one that it is for. In a constraint the names' case does not matter.
+    pub(super) fn fits_context(&self, context: Option<&Map<String, Value>>) -> bool {
+        let found: Vec<_> = context.into_iter().flatten().collect();
+        let includes = |wanted: &Map<String, Value>| {
+            let has =
+                |name: &str, value| found.iter().any(|(own, had)| own.eq_ignore_ascii_case(name) && *had == value);
+            wanted.iter().all(|(name, value)| has(name, value))
+        };
+        pairs(&self.terms.constraints, "EncryptionContextSubset").is_none_or(includes)
+            && pairs(&self.terms.constraints, "EncryptionContextEquals")
+                .is_none_or(|wanted| wanted.len() == found.len() && includes(wanted))
+    }
+
     /// Whether a principal may retire it without leave of a policy.
     pub(super) fn may_be_retired_by(&self, principal: &Principal) -> bool {
         self.terms.retiring.as_deref().is_some_and(|retiring| principal.is(retiring))

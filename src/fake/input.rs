@@ -96,6 +96,14 @@ impl Input {
         self.get(name).and_then(Value::as_object)
     }
 
+    /// The body without a field, if it has that field.
+    pub(super) fn without(&self, name: &str) -> Option<String> {
+        self.0.contains_key(name).then(|| {
+            let rest = self.0.iter().filter(|(field, _)| *field != name);
+            Value::Object(rest.map(|(field, value)| (field.clone(), value.clone())).collect()).to_string()
+        })
+    }
+
     /// A field that is null counts as absent.
     fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())

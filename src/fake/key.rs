@@ -33,7 +33,7 @@ pub(super) struct Key {
     pub(super) grants: BTreeMap<String, Grant>,
     /// None until it is imported, and again when what was imported is deleted or expires.
     material: Option<Material>,
-    /// The public key of the first material imported: no other is taken any more.
+    /// The fingerprint of the first material imported: no other is taken any more.
     imported: Option<Vec<u8>>,
     /// When imported material expires.
     expires: Option<i64>,
@@ -262,14 +262,14 @@ impl Key {
 
     /// Takes imported key material, unless it is other than that of the first import.
     pub(super) fn import(&mut self, material: Material, expires: Option<i64>) -> Result<(), Refusal> {
-        let public = material.spki();
-        if self.imported.is_some() && self.imported != public {
+        let fingerprint = material.fingerprint();
+        if self.imported.is_some() && self.imported != fingerprint {
             return Err(Refusal::new(
                 "IncorrectKeyMaterialException",
                 format!("The key material is not that which was imported into {} before.", self.arn),
             ));
         }
-        self.imported = public;
+        self.imported = fingerprint;
         self.material = Some(material);
         self.expires = expires;
         if self.state == State::PendingImport {

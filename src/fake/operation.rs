@@ -2,7 +2,9 @@
 
 mod alias;
 mod call;
+mod cipher;
 mod create_key;
+mod data_key;
 mod grant;
 mod import;
 mod key_state;
@@ -26,11 +28,15 @@ pub(super) fn carry_out(call: &Call<'_>) -> Result<Value, Refusal> {
         "CreateAlias" => alias::create(call),
         "CreateGrant" => grant::create(call),
         "CreateKey" => create_key::create_key(call),
+        "Decrypt" => cipher::decrypt(call),
         "DeleteAlias" => alias::delete(call),
         "DeleteImportedKeyMaterial" => import::delete(call),
         "DescribeKey" => Ok(json!({ "KeyMetadata": call.key("KeyId")?.metadata(call.now) })),
         "DisableKey" => key_state::disable(call),
         "EnableKey" => key_state::enable(call),
+        "Encrypt" => cipher::encrypt(call),
+        "GenerateDataKey" => data_key::generate(call),
+        "GenerateDataKeyWithoutPlaintext" => data_key::generate_without_plaintext(call),
         "GetKeyPolicy" => policy::get(call),
         "GetParametersForImport" => import::parameters(call),
         "GetPublicKey" => public_key::get(call),

@@ -35,6 +35,10 @@ impl Request {
             let tokens = input.list("GrantTokens").unwrap_or_default();
             request.grant_tokens = tokens.iter().filter_map(|token| token.as_str().map(str::to_owned)).collect();
             request.dry_run = input.flag("DryRun").unwrap_or_default();
+            // What is to be encrypted is nobody's business, and a log is printed sooner or later.
+            if let Some(body) = input.without("Plaintext") {
+                request.body = body;
+            }
         }
         request
     }
@@ -59,7 +63,7 @@ impl Request {
         self.dry_run
     }
 
-    /// The body as it was sent, JSON unless the caller sent something else.
+    /// The body as it was sent, JSON unless the caller sent something else. A `Plaintext` is left out.
     pub fn body(&self) -> &str {
         &self.body
     }

@@ -8,8 +8,8 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-pub(super) use self::lookup::Lookup;
 use self::lookup::Target;
+pub(super) use self::lookup::{Lookup, is_cipher};
 use super::{
     FakeKms,
     key::{self, Key},

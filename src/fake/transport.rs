@@ -15,8 +15,10 @@ use aws_smithy_runtime_api::client::{
     result::ConnectorError,
     runtime_components::RuntimeComponents,
 };
+use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use futures_util::future::{Either, select};
+use http_body_util::{BodyExt, Full};
 use tokio::runtime::Handle;
 
 use super::{
@@ -91,10 +93,9 @@ impl HttpConnector for Connector {
 
 impl Connector {
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-        let request = request
-            .try_into_http1x()
-            .map_err(|error| ConnectorError::user(error.into()))?
-            .map(|body| Bytes::copy_from_slice(body.bytes().unwrap_or_default()));
+        let (parts, body) = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?.into_parts();
+        let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
+        let request = http::Request::from_parts(parts, body);
 
         let kms = self.kms.addressed_by(&request);
         let fault = kms.0.faults.take(exchange::operation(&request));
@@ -110,7 +111,9 @@ impl Connector {
             Some(Broken::Reset | Broken::Refused) => Err(io_error(io::ErrorKind::ConnectionReset)),
             None => {
                 self.sleep(reply.latency).await;
-                HttpResponse::try_from(reply.response.map(Into::into))
+                // Not in one piece: the SDK prints a whole body in its TRACE logs, though it may hold a plaintext.
+                let body = |bytes| SdkBody::from_body_1_x(Full::<Bytes>::new(bytes));
+                HttpResponse::try_from(reply.response.map(body))
                     .map_err(|error| ConnectorError::other(error.into(), None))
             }
         }

@@ -27,8 +27,8 @@
 //!   much.
 //! - What was signed while the file could not be written, with [`allow_unrecorded`](super::Guarded::allow_unrecorded), is not in it and is
 //!   not restored.
-//! - A call that was cancelled gives its share back at once. Its line has no outcome, and a signature may have been made, so after a restart
-//!   it counts.
+//! - A call that its caller no longer waited for has a decision without an outcome. A signature may have been made, so it counts, before a
+//!   restart and after.
 //!
 //! # Format
 //!
@@ -224,6 +224,16 @@ impl AuditLog {
         let count = spendings.len();
         guard.restore(spendings);
         Ok(count)
+    }
+
+    /// Checks that records can be kept now: that the file is still in its place with nothing foreign in it, that it can be brought to the disk, and that no
+    /// earlier failure needs it opened anew. Nothing is recorded. Whether there is room for a record only a record shows.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Unrecorded`](crate::ErrorKind::Unrecorded), as a record would fail.
+    pub async fn check(&self) -> Result<()> {
+        self.0.writer.write(Vec::new()).await
     }
 
     /// The file, as an absolute path.

@@ -19,7 +19,7 @@ use crate::error::{Error, ErrorKind, Operation, Result};
 /// Decides what may be signed: by its [`Rules`], and by what their limits leave.
 ///
 /// It is pure and synchronous, and asks nobody. Clones share the limits; so do all signers that are wrapped with clones of it. Its memory
-/// is bounded, whatever it is asked: some 30 MB for each limit at most.
+/// is bounded, whatever it is asked: some 25 MB for each limit at most.
 ///
 /// ```
 /// use kms_signer::guard::Guard;

@@ -148,17 +148,20 @@ impl<S: Signer + Send + Sync> Guarded<S> {
     ) -> alloy_signer::Result<Decision<'_>> {
         let sender = Signer::address(&self.signer);
         let verdict = self.guard.judge(sender, asked);
-        let mut watch = self.is_watched().then(|| Watch::new(self, sender, asked, digest()));
+        // Typed data takes long to hash, and whoever is denied may ask often.
+        let is_hashed = verdict.is_ok() || !matches!(asked, Asked::TypedData(_));
+        let digest = || is_hashed.then(digest).flatten();
+        let mut watch = self.is_watched().then(|| Box::new(Watch::new(self, sender, asked, digest())));
         match verdict {
             Ok(permit) => {
                 if let Some(watch) = &mut watch {
-                    watch.allowed(permit.rule()).await?;
+                    Box::pin(watch.allowed(permit.rule())).await?;
                 }
                 Ok(Decision { permit, watch })
             }
             Err(denial) => {
                 if let Some(watch) = watch {
-                    watch.denied(denial.rule(), denial.to_string()).await;
+                    Box::pin(watch.denied(denial.rule(), denial.to_string())).await;
                 }
                 Err(denial.into())
             }
@@ -169,7 +172,8 @@ impl<S: Signer + Send + Sync> Guarded<S> {
     async fn deny(&self, asked: &Asked<'_>, reason: String) -> alloy_signer::Error {
         let denial = Denied { rule: None, reason }.into_error(asked);
         if self.is_watched() {
-            Watch::new(self, Signer::address(&self.signer), asked, None).denied(None, denial.to_string()).await;
+            let watch = Watch::new(self, Signer::address(&self.signer), asked, None);
+            Box::pin(watch.denied(None, denial.to_string())).await;
         }
         denial.into()
     }
@@ -182,7 +186,7 @@ impl<S: Signer + Send + Sync> Guarded<S> {
 /// What was allowed, and is now signed.
 struct Decision<'a> {
     permit: Permit,
-    watch: Option<Watch<'a>>,
+    watch: Option<Box<Watch<'a>>>,
 }
 
 impl Decision<'_> {
@@ -198,15 +202,16 @@ impl Decision<'_> {
             spent.settle(&result);
             return result;
         };
-        let (result, heard) = heard::listen(signing).await;
+        // Boxed like all that only a watched signer needs, so that the future of another is small.
+        let (result, heard) = Box::pin(heard::listen(signing)).await;
         spent.settle(&result);
         match result {
             Ok(signature) => {
-                watch.signed(heard).await?;
+                Box::pin(watch.signed(heard)).await?;
                 Ok(signature)
             }
             Err(error) => {
-                watch.failed(heard, &error).await;
+                Box::pin(watch.failed(heard, &error)).await;
                 Err(error)
             }
         }
@@ -285,7 +290,8 @@ impl<S: Signer + TxSigner<Signature> + Send + Sync> TxSigner<Signature> for Guar
             let mismatch = alloy_signer::Error::TransactionChainIdMismatch { signer, tx };
             if self.is_watched() {
                 let asked = Asked::Transaction(&*transaction);
-                Watch::new(self, Signer::address(&self.signer), &asked, None).denied(None, mismatch.to_string()).await;
+                let watch = Watch::new(self, Signer::address(&self.signer), &asked, None);
+                Box::pin(watch.denied(None, mismatch.to_string())).await;
             }
             return Err(mismatch);
         }

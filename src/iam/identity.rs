@@ -1,5 +1,7 @@
 //! The policies attached to roles and users.
 
+use alloy_primitives::Address;
+
 use super::{
     document::{Document, Statement, prints_document},
     invalid,
@@ -81,6 +83,35 @@ impl IamPolicy {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if no key is named.
     pub fn encryptor(keys: impl IntoIterator<Item = KeyArn>) -> Result<Self> {
         Ok(Self::of([Statement::allow("EncryptAndDecrypt", ENCRYPTION).on(texts(keys)?)]))
+    }
+
+    /// For who seals and opens envelopes (`kms_signer::seal`), and encrypts and decrypts besides: what
+    /// [`encryptor`](Self::encryptor) has, and `kms:GenerateDataKey`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if no key is named.
+    pub fn sealer(keys: impl IntoIterator<Item = KeyArn>) -> Result<Self> {
+        let actions = ENCRYPTION.into_iter().chain(["kms:GenerateDataKey"]);
+        Ok(Self::of([Statement::allow("SealAndOpen", actions).on(texts(keys)?)]))
+    }
+
+    /// For a service that opens sealed signing keys of these addresses, and nothing else: `kms:Decrypt`, if the encryption context
+    /// names one of them (`kms:EncryptionContext:address`). It can make no new ones.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if no key or no address is named.
+    pub fn opener(
+        keys: impl IntoIterator<Item = KeyArn>,
+        addresses: impl IntoIterator<Item = Address>,
+    ) -> Result<Self> {
+        let addresses: Vec<_> = addresses.into_iter().map(|address| address.to_checksum(None)).collect();
+        if addresses.is_empty() {
+            return Err(invalid("the policy names no address; give at least one"));
+        }
+        let open = Statement::allow("Open", ["kms:Decrypt"]).on(texts(keys)?);
+        Ok(Self::of([open.when("StringEquals", "kms:EncryptionContext:address", addresses)]))
     }
 
     /// For who looks at an account's keys: list keys and aliases, and describe, read the public key and list the tags

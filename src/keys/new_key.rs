@@ -86,6 +86,11 @@ impl NewKey {
         self
     }
 
+    #[cfg(feature = "seal")]
+    pub(crate) fn is_symmetric(&self) -> bool {
+        (&self.spec, &self.usage) == (&KeySpec::SymmetricDefault, &KeyUsageType::EncryptDecrypt)
+    }
+
     pub(super) fn check_alias(&self) -> Result<()> {
         self.alias.as_deref().map_or(Ok(()), |alias| alias_name(alias).map(drop))
     }

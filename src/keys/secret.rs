@@ -75,6 +75,32 @@ impl Secret {
         self.public_key().address()
     }
 
+    /// A new, random one.
+    #[cfg(feature = "seal")]
+    pub(crate) fn random() -> Result<Self> {
+        let mut bytes = Zeroizing::new([0; 32]);
+        loop {
+            rand_core::RngCore::try_fill_bytes(&mut rand_core::OsRng, bytes.as_mut_slice()).map_err(|_| {
+                let message = "the operating system gives no random numbers";
+                Error::new(ErrorKind::Other, Operation::Seal, message)
+            })?;
+            // Nearly every number is a key.
+            if let Ok(secret) = Self::from_bytes(&bytes) {
+                return Ok(secret);
+            }
+        }
+    }
+
+    #[cfg(feature = "seal")]
+    pub(crate) fn to_bytes(&self) -> Zeroizing<k256::FieldBytes> {
+        Zeroizing::new(self.0.to_bytes())
+    }
+
+    #[cfg(feature = "seal")]
+    pub(crate) fn to_signer(&self) -> PrivateKeySigner {
+        PrivateKeySigner::from_signing_key(k256::ecdsa::SigningKey::from(&self.0))
+    }
+
     pub(super) fn public_key(&self) -> PublicKey {
         PublicKey::of_secret(&self.0)
     }

@@ -80,7 +80,7 @@ impl<'a> GuardEvent<'a> {
         self.reason
     }
 
-    /// The digest, 32 bytes, that was to be signed. None for typed data that is too large or has none.
+    /// The digest, 32 bytes, that was to be signed. None for typed data that was denied or has none.
     pub fn digest(&self) -> Option<B256> {
         self.digest
     }

@@ -11,7 +11,7 @@ use kms_signer::{KmsSigner, fake::FakeKms};
 
 use crate::serve;
 
-const ALL: [&str; 10] = [
+const ALL: [&str; 11] = [
     "quickstart",
     "address",
     "send_transaction",
@@ -22,6 +22,7 @@ const ALL: [&str; 10] = [
     "wallets",
     "fake_kms_server",
     "audit_verify",
+    "sealed_signer",
 ];
 
 fn path(example: &str) -> PathBuf {
@@ -89,6 +90,7 @@ fn each_runs_without_an_account_and_has_help() {
     assert!(succeeds(&mut example("address")).starts_with("0x"));
     assert!(succeeds(&mut example("send_transaction")).contains("signed for chain 31337"));
     assert!(succeeds(&mut example("sign_typed_data")).contains("recovered"));
+    assert!(succeeds(&mut example("sealed_signer")).contains("signed     1000 times"));
     let metrics = succeeds(example("metrics").arg("--once"));
     assert!(metrics.contains("kms_signer_call_seconds_bucket{"), "{metrics}");
     assert!(metrics.lines().any(|line| line.contains(r#"operation="Sign""#) && line.ends_with("} 3")), "{metrics}");

@@ -1,6 +1,7 @@
 //! FakeKms as key management needs it: lists, imports, replicas, permissions. All through the SDK client.
 
 mod access;
+mod cipher;
 mod faults;
 mod grants;
 mod import;

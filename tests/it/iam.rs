@@ -6,6 +6,7 @@ mod evaluate;
 
 use std::{collections::BTreeSet, env, fs, path::PathBuf};
 
+use alloy_primitives::Address;
 use kms_signer::{
     ErrorKind, KeyArn, KeyRef,
     iam::{Account, IamPolicy, KeyPolicy, Principal, SigningAlgorithm, TrustPolicy},
@@ -317,6 +318,8 @@ fn policies_that_could_not_work_are_refused() {
         ("bytes", many(600).build().err()),
         ("no key", IamPolicy::signer([]).err()),
         ("no key", IamPolicy::encryptor([]).err()),
+        ("no key", IamPolicy::sealer([]).err()),
+        ("no key", IamPolicy::opener([], [Address::ZERO]).err()),
         ("tag key", manager("", "x").build().err()),
         ("tag key", manager("AWS:x", "x").build().err()),
         ("tag key", manager("a*", "x").build().err()),
@@ -376,6 +379,8 @@ fn documents(partition: &str, region: &str) -> Vec<(&'static str, String, String
         "signer": IamPolicy::signer([key.clone()]).unwrap(),
         "signer_by_alias": IamPolicy::signer_by_alias(&alias),
         "encryptor": IamPolicy::encryptor([key.clone()]).unwrap(),
+        "sealer": IamPolicy::sealer([key.clone()]).unwrap(),
+        "opener": IamPolicy::opener([key.clone()], [Address::repeat_byte(0x11)]).unwrap(),
         "lister": IamPolicy::lister(&account),
         "key_manager": manager.build().unwrap(),
         "trust": trust,

@@ -14,10 +14,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("signer", &["error", "key_ref", "public_key", "signature", "observe", "client"]),
     ("iam", &["error", "key_ref"]),
     ("keys", &["error", "key_ref", "public_key", "signature", "observe", "iam", "client", "signer"]),
-    ("chains", &["asn1", "error", "key_ref", "public_key", "signature", "observe", "client"]),
+    ("seal", &["error", "key_ref", "public_key", "signature", "observe", "client", "signer", "keys"]),
     ("guard", &["error", "key_ref", "observe", "client", "signer"]),
+    ("chains", &["error", "key_ref", "public_key", "signature", "observe", "client"]),
     ("fake", &["error", "key_ref", "public_key", "signature"]),
-    ("guide", &[]),
+    ("guide", &["seal"]),
 ];
 
 #[test]

@@ -10,10 +10,14 @@ use tracing::instrument::WithSubscriber;
 
 /// What it gives, and what it logged.
 pub(crate) async fn logged<T>(work: impl Future<Output = T>) -> (T, String) {
+    logged_at(tracing::Level::DEBUG, work).await
+}
+
+/// The same at another level.
+pub(crate) async fn logged_at<T>(level: tracing::Level, work: impl Future<Output = T>) -> (T, String) {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_writer(move || writer.clone()).finish();
+    let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(move || writer.clone()).finish();
     let output = work.with_subscriber(subscriber).await;
     let text = String::from_utf8_lossy(&log.0.lock().unwrap()).into_owned();
     (output, text)

@@ -4,6 +4,7 @@
 
 mod audit;
 mod chain_id;
+mod chains;
 mod codes;
 mod connect;
 mod credentials;
@@ -25,6 +26,7 @@ mod regions;
 mod roles;
 mod roots;
 mod runtimes;
+mod seal;
 mod signing;
 mod sockets;
 mod tezos;

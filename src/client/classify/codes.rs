@@ -37,7 +37,23 @@ pub(super) fn kind_of(code: &str, status: u16, operation: Operation) -> (ErrorKi
         "UnsupportedOperationException" if operation == Operation::ReplicateKey => {
             (KeyUnsuitable, Some("only a multi-Region key (mrk-…) can have a replica, made from its primary key"))
         }
+        "InvalidKeyUsageException" | "UnsupportedOperationException" if is_cipher(operation) => {
+            (KeyUnsuitable, Some("use a key with KeySpec SYMMETRIC_DEFAULT and KeyUsage ENCRYPT_DECRYPT"))
+        }
         "InvalidKeyUsageException" | "UnsupportedOperationException" => (KeyUnsuitable, None),
+        "IncorrectKeyException" => (
+            InvalidCiphertext,
+            Some(
+                "name the key that it was encrypted with; if that was under an alias, the alias may have been pointed elsewhere since",
+            ),
+        ),
+        "InvalidCiphertextException" if operation == Operation::ImportKeyMaterial => {
+            (InvalidCiphertext, Some("import again: each wrapping key is for one key and for 24 hours"))
+        }
+        "InvalidCiphertextException" => (
+            InvalidCiphertext,
+            Some("give the ciphertext unaltered, and the encryption context that it was made with, letter by letter"),
+        ),
         "MalformedPolicyDocumentException" => (Config, Some("correct the policy")),
         "TagException" => (Config, Some("correct the tag")),
         "IncorrectKeyMaterialException" => {
@@ -45,7 +61,7 @@ pub(super) fn kind_of(code: &str, status: u16, operation: Operation) -> (ErrorKi
         }
         "InvalidGrantIdException" => (Config, Some("give the id that CreateGrant returned")),
         "LimitExceededException" => (Other, Some("ask AWS to raise this quota of the account and Region")),
-        "InvalidCiphertextException" | "InvalidImportTokenException" | "ExpiredImportTokenException" => {
+        "InvalidImportTokenException" | "ExpiredImportTokenException" => {
             (Other, Some("import again: each token is for one key and for 24 hours"))
         }
         "InvalidGrantTokenException" => {
@@ -88,12 +104,21 @@ pub(super) fn is_refused_for_its_time(code: &str, message: &str) -> bool {
     }
 }
 
+fn is_cipher(operation: Operation) -> bool {
+    matches!(operation, Operation::Encrypt | Operation::Decrypt | Operation::GenerateDataKey)
+}
+
 fn allow(operation: Operation) -> Option<&'static str> {
     match operation {
         Operation::GetPublicKey => {
             Some("allow kms:GetPublicKey on this key in the key policy or in the caller's IAM policy")
         }
         Operation::Sign => Some("allow kms:Sign on this key in the key policy or in the caller's IAM policy"),
+        Operation::Encrypt => Some("allow kms:Encrypt on this key in the key policy or in the caller's IAM policy"),
+        Operation::Decrypt => Some("allow kms:Decrypt on this key in the key policy or in the caller's IAM policy"),
+        Operation::GenerateDataKey => {
+            Some("allow kms:GenerateDataKey on this key in the key policy or in the caller's IAM policy")
+        }
         // They are about no key, so no key policy can allow them.
         Operation::CreateKey | Operation::ListKeys | Operation::ListAliases => {
             Some("allow the action in the caller's IAM policy, on the resource *")

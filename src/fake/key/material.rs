@@ -8,7 +8,7 @@ use k256::{
     pkcs8::{self, DecodePrivateKey},
 };
 
-use crate::fake::{ecdsa, refusal::Refusal};
+use crate::fake::{ecdsa, refusal::Refusal, symmetric::SymmetricKey};
 
 /// What comes before the uncompressed point in a DER `SubjectPublicKeyInfo` (RFC 5480).
 const SECP256K1_SPKI: &[u8] =
@@ -28,14 +28,13 @@ pub(in crate::fake) enum Spec {
     Symmetric,
 }
 
-/// The curves' own types erase their secrets when they are dropped.
+/// The types within erase their secrets when they are dropped.
 #[derive(Clone)]
 pub(in crate::fake) enum Material {
     Secp256k1(k256::SecretKey),
     P256(p256::SecretKey),
     Ed25519(Arc<Ed25519KeyPair>),
-    /// FakeKms encrypts nothing, so there are no bytes.
-    Symmetric,
+    Symmetric(SymmetricKey),
 }
 
 impl Spec {
@@ -66,18 +65,18 @@ impl Spec {
             Self::Secp256k1 => Material::Secp256k1(ecdsa::random_secret()?),
             Self::P256 => Material::P256(ecdsa::random_secret()?),
             Self::Ed25519 => Material::Ed25519(Arc::new(random_ed25519()?)),
-            Self::Symmetric => Material::Symmetric,
+            Self::Symmetric => Material::Symmetric(SymmetricKey::generate()?),
         })
     }
 
-    /// Key material as it is imported: a private key of this kind in PKCS#8 DER (RFC 5958).
-    pub(in crate::fake) fn decode_pkcs8(self, der: &[u8]) -> Option<Material> {
+    /// Key material as it is imported: a private key of this kind in PKCS#8 DER (RFC 5958), or the 32 bytes of a symmetric one.
+    pub(in crate::fake) fn decode(self, der: &[u8]) -> Option<Material> {
         match self {
             Self::Secp256k1 => decode(der).map(Material::Secp256k1),
             Self::P256 => decode(der).map(Material::P256),
             // With or without the public key.
             Self::Ed25519 => Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).ok().map(Arc::new).map(Material::Ed25519),
-            Self::Symmetric => None,
+            Self::Symmetric => SymmetricKey::from_slice(der).map(Material::Symmetric),
         }
     }
 }
@@ -88,7 +87,7 @@ impl Material {
             Self::Secp256k1(_) => Spec::Secp256k1,
             Self::P256(_) => Spec::P256,
             Self::Ed25519(_) => Spec::Ed25519,
-            Self::Symmetric => Spec::Symmetric,
+            Self::Symmetric(_) => Spec::Symmetric,
         }
     }
 
@@ -100,7 +99,15 @@ impl Material {
             }
             Self::P256(secret) => Some([P256_SPKI, secret.public_key().to_encoded_point(false).as_bytes()].concat()),
             Self::Ed25519(pair) => Some([ED25519_SPKI, pair.public_key().as_ref()].concat()),
-            Self::Symmetric => None,
+            Self::Symmetric(_) => None,
+        }
+    }
+
+    /// What tells this material from any other.
+    pub(in crate::fake) fn fingerprint(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Symmetric(key) => Some(key.fingerprint()),
+            material => material.spki(),
         }
     }
 }

@@ -15,14 +15,25 @@ use crate::fake::{
     key::{Key, arn_of},
     policy::{Ask, Policy},
     refusal::Refusal,
-    store::{Lookup, Store},
+    store::{Lookup, Store, is_cipher},
 };
 
 /// The longest `KeyId` that KMS takes, in characters.
 const KEY_ID_MAX: usize = 2048;
 /// What principals of other accounts can be allowed at all.
-const CROSS_ACCOUNT: &[&str] =
-    &["CreateGrant", "DescribeKey", "GetPublicKey", "ListGrants", "RetireGrant", "RevokeGrant", "Sign"];
+const CROSS_ACCOUNT: &[&str] = &[
+    "CreateGrant",
+    "Decrypt",
+    "DescribeKey",
+    "Encrypt",
+    "GenerateDataKey",
+    "GenerateDataKeyWithoutPlaintext",
+    "GetPublicKey",
+    "ListGrants",
+    "RetireGrant",
+    "RevokeGrant",
+    "Sign",
+];
 
 pub(in crate::fake) struct Call<'a> {
     pub(in crate::fake) kms: &'a FakeKms,
@@ -48,7 +59,11 @@ impl Call<'_> {
 
     /// The key that a field names, whoever calls.
     pub(super) fn find(&self, field: &str) -> Result<Arc<Key>, Refusal> {
-        let text = self.input.required_text(field, KEY_ID_MAX)?;
+        self.find_named(self.input.required_text(field, KEY_ID_MAX)?)
+    }
+
+    /// The key of this reference, whoever calls.
+    pub(super) fn find_named(&self, text: &str) -> Result<Arc<Key>, Refusal> {
         let lookup = Lookup::of(self.operation);
         let Some(caller) = &self.caller else { return self.store.key(text, lookup, self.now) };
         let principal = &caller.principal;
@@ -102,7 +117,11 @@ impl Call<'_> {
             return Err(Refusal::not_shared(principal.arn(), &self.action(), &key.arn));
         }
         let tokens = self.granted_by_token()?;
-        let allows = |grant: &Grant| grant.allows(principal, self.operation, tokens.contains(&grant.id), self.now);
+        let encryption = self.input.object("EncryptionContext");
+        let allows = |grant: &Grant| {
+            grant.allows(principal, self.operation, tokens.contains(&grant.id), self.now)
+                && (!is_cipher(self.operation) || grant.fits_context(encryption))
+        };
         let is_granted = key.grants.values().any(|grant| allows(grant) && will_do(grant));
         let context = Context::of(self, principal, Some(key));
         let ask = Ask { principal, action: &self.action(), resource: &key.arn, context: &context };

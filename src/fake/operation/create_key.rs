@@ -127,7 +127,7 @@ fn origin(call: &Call<'_>, spec: Spec) -> Result<Origin, Refusal> {
     }
     match call.input.choice("Origin", ORIGINS)? {
         None | Some("AWS_KMS") => Ok(Origin::AwsKms),
-        Some("EXTERNAL") if spec != Spec::Symmetric => Ok(Origin::External),
+        Some("EXTERNAL") => Ok(Origin::External),
         Some(origin) => Err(Refusal::unsupported(format!("FakeKms has no {} keys of origin {origin}.", spec.name()))),
     }
 }

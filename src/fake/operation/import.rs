@@ -52,7 +52,7 @@ pub(super) fn import(call: &Call<'_>) -> Result<Value, Refusal> {
     let expires = expires(call)?;
     for field in ["ImportType", "KeyMaterialDescription", "KeyMaterialId"] {
         if input.text(field)?.is_some() {
-            return Err(Refusal::unsupported(format!("{field} is for symmetric encryption keys only.")));
+            return Err(Refusal::unsupported(format!("FakeKms has no {field}: a key has one material.")));
         }
     }
     let key = call.key("KeyId")?;
@@ -75,8 +75,8 @@ pub(super) fn import(call: &Call<'_>) -> Result<Value, Refusal> {
         let message = format!("The key material is not wrapped with {} under this token's key.", token.algorithm);
         Refusal::new("InvalidCiphertextException", message)
     })?;
-    let material = key.spec.decode_pkcs8(&plain).ok_or_else(|| {
-        let message = format!("The key material is no {} private key in PKCS#8.", key.spec.name());
+    let material = key.spec.decode(&plain).ok_or_else(|| {
+        let message = format!("The key material is none of a {} key.", key.spec.name());
         Refusal::new("IncorrectKeyMaterialException", message)
     })?;
     call.change(&key, |key| {

@@ -27,9 +27,9 @@ impl<'a> Lookup<'a> {
         Self {
             operation,
             caller: ADMINISTRATOR,
-            takes_aliases: matches!(operation, "DescribeKey" | "GetPublicKey" | "Sign"),
+            takes_aliases: matches!(operation, "DescribeKey" | "GetPublicKey" | "Sign") || is_cipher(operation),
             // The other operations' models lack `InvalidArnException`.
-            has_invalid_arn: !matches!(operation, "Sign" | "CreateAlias" | "UpdateAlias"),
+            has_invalid_arn: !matches!(operation, "Sign" | "CreateAlias" | "UpdateAlias") && !is_cipher(operation),
             sees_all: false,
         }
     }
@@ -81,4 +81,9 @@ impl<'a> Lookup<'a> {
             Refusal::not_found(format!("Invalid keyId '{text}'"))
         }
     }
+}
+
+/// Whether an operation uses a symmetric key, so that it has an encryption context.
+pub(in crate::fake) fn is_cipher(operation: &str) -> bool {
+    matches!(operation, "Decrypt" | "Encrypt" | "GenerateDataKey" | "GenerateDataKeyWithoutPlaintext")
 }

@@ -99,7 +99,7 @@ async fn create_key_refuses_as_kms_does() {
         (sign_verify().key_spec(KeySpec::Rsa2048), "UnsupportedOperationException"),
         (sign_verify().key_spec("ECC_NIST_P255".into()), "ValidationException"),
         (secp256k1().origin(OriginType::AwsCloudhsm), "UnsupportedOperationException"),
-        (create().origin(OriginType::External), "UnsupportedOperationException"),
+        (create().origin(OriginType::ExternalKeyStore), "UnsupportedOperationException"),
         (secp256k1().policy("no JSON"), "MalformedPolicyDocumentException"),
         (secp256k1().description("d".repeat(8193)), "ValidationException"),
     ] {

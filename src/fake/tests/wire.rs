@@ -54,7 +54,7 @@ async fn refuses_what_is_not_the_protocol() {
         (get, 404, "UnknownOperationException"),
         (text, 404, "UnknownOperationException"),
         (no_target, 400, "UnknownOperationException"),
-        (request("Encrypt", "{}"), 400, "UnknownOperationException"),
+        (request("ReEncrypt", "{}"), 400, "UnknownOperationException"),
         (request("Sign", "{"), 400, "SerializationException"),
         (request("Sign", "[]"), 400, "SerializationException"),
         (request("Sign", "\u{0}\u{1}"), 400, "SerializationException"),

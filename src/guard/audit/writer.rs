@@ -28,6 +28,7 @@ pub(super) struct Writer {
 }
 
 struct Request {
+    /// Empty if nothing is to be recorded, but only the file looked at.
     body: Vec<u8>,
     reply: oneshot::Sender<Result<(), Failure>>,
 }
@@ -82,7 +83,8 @@ fn run(mut tail: Tail, mut requests: mpsc::Receiver<Request>, chain: &Mutex<Chai
             bytes += next.body.len();
             group.push(next);
         }
-        let outcome = tail.append(group.iter().map(|request: &Request| request.body.as_slice()));
+        let bodies = group.iter().map(|request: &Request| request.body.as_slice());
+        let outcome = tail.append(bodies.filter(|body| !body.is_empty()));
         *chain.lock().unwrap_or_else(PoisonError::into_inner) = tail.chain();
         for request in group.drain(..) {
             // A caller who no longer waits has a line all the same.

@@ -12,7 +12,7 @@ use super::{
 
 /// So many transactions are known again when they are replaced; half as many where both `total` and `per_recipient` are limited. Of
 /// older ones a replacement counts once more, which errs on the safe side.
-const MAX_SLOTS: usize = 16_384;
+const MAX_SLOTS: usize = 2_048;
 
 /// So many recipients can have something in their windows at once.
 const MAX_RECIPIENTS: usize = 10_000;
@@ -196,24 +196,17 @@ impl Counter {
         self.make_room();
     }
 
-    /// Forgets the oldest transactions: those that have left the window, and more if there are too many. What is under way is kept.
+    /// Forgets the oldest transactions, if there are too many. What is under way is kept.
     fn make_room(&mut self) {
         for _ in 0..self.order.len() {
-            let Some(oldest) = self.order.front().copied() else { return };
-            let slot = self.slots.get(&oldest);
-            let is_full = self.slots.len() > MAX_SLOTS;
-            if slot.is_some_and(|slot| !slot.held.is_empty()) {
-                if !is_full {
-                    return;
-                }
-                self.order.rotate_left(1);
-                continue;
-            }
-            if !is_full && slot.is_some_and(|slot| slot.highest(self.now).is_some()) {
+            if self.slots.len() <= MAX_SLOTS {
                 return;
             }
-            self.slots.remove(&oldest);
-            self.order.pop_front();
+            let Some(oldest) = self.order.pop_front() else { return };
+            match self.slots.entry(oldest) {
+                Entry::Occupied(slot) if slot.get().held.is_empty() => drop(slot.remove()),
+                _ => self.order.push_back(oldest),
+            }
         }
     }
 }

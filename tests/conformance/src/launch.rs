@@ -1,6 +1,6 @@
 //! Programs that cargo built beside a test, and their ends.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 
 /// An example, with the environment of a user whose KMS is at `kms`.
 ///
@@ -19,7 +19,11 @@ pub fn example(name: &str, kms: &str) -> Command {
 pub fn program(path: &str, kms: &str) -> Command {
     let test = std::env::current_exe().unwrap();
     let path = test.ancestors().nth(2).unwrap().join(path);
-    assert!(path.exists(), "{} is missing; run cargo build --examples and cargo build -p lambda", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing; run cargo build --examples, and cargo build -p lambda -p remote-signer",
+        path.display()
+    );
     let mut command = Command::new(path);
     command
         .env_clear()
@@ -50,6 +54,20 @@ impl Process {
             self.end();
         }
         self.ended
+    }
+
+    /// What it prints, where that was piped, once.
+    pub fn take_stdout(&mut self) -> ChildStdout {
+        self.child.stdout.take().unwrap()
+    }
+
+    /// Sends it a signal by its name, for instance TERM, and waits for its end.
+    pub fn signal(&mut self, name: &str) -> ExitStatus {
+        let signal = format!("-{name}");
+        assert!(Command::new("kill").args([&signal, &self.child.id().to_string()]).status().unwrap().success());
+        let status = self.child.wait().unwrap();
+        self.end();
+        status
     }
 
     /// The group has the id of the process, which is nobody else's while it has not been waited for or others are in the group.

@@ -69,7 +69,7 @@ fn a_denial_says_what_is_spent_and_by_which_limit() {
     assert_eq!(error.rule(), Some("hourly"));
     assert_eq!(
         error.to_string(),
-        "judging what is to be signed: transaction denied by \"hourly\": 0.75 ether of 1 ether (total) are spent within 1h, and this may take 0.5 ether"
+        "guard: transaction denied by \"hourly\": 0.75 ether of 1 ether (total) are spent within 1h, and this may take 0.5 ether"
     );
 }
 
@@ -212,7 +212,7 @@ fn memory_is_bounded() {
 
 #[test]
 fn of_very_many_transactions_the_oldest_are_no_longer_known_as_replaced() {
-    const KNOWN: u64 = 16_384;
+    const KNOWN: u64 = 2_048;
     let guard = guard("[[limits]]\nname = 'l'\nwindow = '24h'\ntotal = 100000");
     // The oldest is under way all the time, and stays known.
     let under_way = guard.judge(&tx(0, 1)).unwrap();

@@ -35,6 +35,25 @@ fn a_full_disk_keeps_whole_lines_and_records_again_once_there_is_room() {
 }
 
 #[test]
+fn a_check_fails_as_a_record_would_and_leaves_no_line() {
+    let disk = Disk::default();
+    let log = disk.log(true);
+    keep(&log, &record(Stage::Allowed, 1)).unwrap();
+    block_on(log.check()).unwrap();
+    disk.with(|disk| disk.sync_fails = true);
+    assert_unrecorded(&block_on(log.check()).unwrap_err(), "brought to the disk");
+    disk.with(|disk| disk.sync_fails = false);
+    assert_unrecorded(&block_on(log.check()).unwrap_err(), "brought to the disk");
+    assert_eq!(disk.verified().lines(), 1);
+
+    let folder = Folder::new();
+    let log = AuditLog::open(folder.file()).unwrap();
+    block_on(log.check()).unwrap();
+    fs::remove_file(folder.file()).unwrap();
+    assert_unrecorded(&block_on(log.check()).unwrap_err(), "is no longer there");
+}
+
+#[test]
 fn what_cannot_be_cut_off_stops_it_until_it_can() {
     let disk = Disk::default();
     let log = disk.log(false);

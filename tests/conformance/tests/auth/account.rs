@@ -67,6 +67,12 @@ impl Account {
         created.key_metadata().unwrap().arn().unwrap().parse().unwrap()
     }
 
+    /// A new symmetric key.
+    pub(crate) async fn symmetric_key(&self) -> KeyArn {
+        let created = self.owner().await.sdk().create_key().send().await.unwrap();
+        created.key_metadata().unwrap().arn().unwrap().parse().unwrap()
+    }
+
     /// A new user with this identity policy, if any.
     pub(crate) async fn user(&self, policy: Option<String>) -> User {
         let name = unique("user");

@@ -8,6 +8,7 @@ mod account;
 mod policies;
 mod refusals;
 mod renewal;
+mod symmetric;
 
 use alloy_primitives::keccak256;
 use alloy_signer::Signer;

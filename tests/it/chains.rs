@@ -1,0 +1,5 @@
+//! Other chains: keys, addresses, signatures.
+
+mod ed25519;
+mod solana;
+mod stellar;

@@ -84,7 +84,7 @@ async fn sign(State(app): State<App>, Path(key): Path<String>, request: Request)
     let response = match outcome {
         Ok(signature) => answer(StatusCode::OK, &json!({ "signature": signature })),
         Err(refusal) => {
-            tracing::warn!(key, status = refusal.status, refusal.message, "refused");
+            tracing::warn!(key, status = refusal.status, reason = refusal.message, "refused");
             refused(&refusal)
         }
     };

@@ -7,3 +7,5 @@ mod kms_key;
 pub mod solana;
 #[cfg(feature = "stellar")]
 pub mod stellar;
+#[cfg(feature = "tezos")]
+pub mod tezos;

@@ -99,9 +99,9 @@
 //! | `keys` | no | [`keys`]: create, ensure, list, import, replicate, grant and retire keys, load many signers; [`iam`]: least-privilege policies |
 //! | `guard` | no | [`guard`]: rules for what may be signed, spending limits, an audit trail, around any alloy signer; implies `eip712` and `network` |
 //! | `seal` | no | [`seal`]: encrypt and decrypt with symmetric keys, envelopes for larger secrets, local signing keys that lie sealed; implies `keys` |
-//! | `tezos` | no | `tezos`: P-256 and secp256k1 keys as Tezos's tz3 and tz2 |
-//! | `solana` | no | `solana`: Ed25519 keys as Solana's accounts |
-//! | `stellar` | no | `stellar`: Ed25519 keys as Stellar's accounts |
+//! | `tezos` | no | [`tezos`]: P-256 and secp256k1 keys as `tz3…` and `tz2…`, what a request is from its bytes, rules, high watermarks |
+//! | `solana` | no | [`solana`]: Ed25519 keys as Solana's accounts |
+//! | `stellar` | no | [`stellar`]: Ed25519 keys as Stellar's accounts |
 //! | `tracing` | no | [`TracingObserver`]: KMS calls as events of `tracing` |
 //! | `metrics` | no | [`MetricsObserver`]: KMS calls through the `metrics` facade |
 //! | `serde` | no | `Serialize` and `Deserialize` for key references, public keys and key records |
@@ -164,6 +164,8 @@ pub use crate::chains::ed25519;
 pub use crate::chains::solana;
 #[cfg(feature = "stellar")]
 pub use crate::chains::stellar;
+#[cfg(feature = "tezos")]
+pub use crate::chains::tezos;
 #[cfg(feature = "metrics")]
 pub use crate::observe::MetricsObserver;
 #[cfg(feature = "tracing")]

@@ -21,7 +21,7 @@ step() {
 
 step cargo fmt --all --check
 step cargo clippy --workspace --all-features --all-targets --locked -- -D warnings
-for features in "" aws aws,network aws,eip712 connect sso,network keys guard seal solana stellar tracing metrics serde fake-kms; do
+for features in "" aws aws,network aws,eip712 connect sso,network keys guard seal solana stellar tezos tracing metrics serde fake-kms; do
     step cargo clippy --locked --no-default-features --features "$features" -- -D warnings
 done
 # The comparison with alloy-signer-aws has its own lock file, whose SDK is the oldest this crate allows.
@@ -40,6 +40,7 @@ step cargo run --locked --quiet --example quickstart
 step cargo test --locked -p lambda
 step cargo run --locked --quiet -p lambda
 step cargo test --locked -p remote-signer
+step cargo test --locked -p tezos-vault
 
 # Skipped, with a word on it, where valgrind is missing.
 step benches/instructions.sh
@@ -72,5 +73,5 @@ set -a
 . target/stack/env
 set +a
 step cargo test --locked -p conformance \
-    --test auth --test conformance --test ed25519 --test examples --test faults --test lambda --test regions --test remote_signer --test seal --test transactions --test validator --test vectors \
+    --test auth --test conformance --test ed25519 --test examples --test faults --test lambda --test regions --test remote_signer --test seal --test tezos --test transactions --test validator --test vectors \
     -- --include-ignored --nocapture

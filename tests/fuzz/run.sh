@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-all=(spki pem der key_ref recover recover_valid wire)
+all=(spki pem der key_ref recover recover_valid tezos wire)
 
 usage() {
     echo "usage: tests/fuzz/run.sh SECONDS [TARGET…], where TARGET is one of: ${all[*]}" >&2
@@ -23,7 +23,7 @@ max_len() {
         der | recover) echo 160 ;;
         key_ref) echo 2200 ;;
         recover_valid) echo 97 ;;
-        wire) echo 4096 ;;
+        tezos | wire) echo 4096 ;;
         *) return 1 ;;
     esac
 }

@@ -18,7 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("guard", &["error", "key_ref", "observe", "client", "signer"]),
     ("chains", &["error", "key_ref", "public_key", "signature", "observe", "client"]),
     ("fake", &["error", "key_ref", "public_key", "signature"]),
-    ("guide", &[]),
+    ("guide", &["iam", "seal"]),
 ];
 
 #[test]

@@ -29,6 +29,7 @@ mod runtimes;
 mod seal;
 mod signing;
 mod sockets;
+mod tezos;
 mod transactions;
 mod validator;
 mod wallets;

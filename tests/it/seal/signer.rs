@@ -121,7 +121,7 @@ async fn a_text_that_is_no_sealed_key_is_not_repeated() {
         good.replacen(from, to, 1)
     };
     let address = &good[good.find("0x").unwrap()..][..42];
-    for wrong in [
+    let wrong = [
         String::new(),
         SECRET.to_owned(),
         format!("{{{SECRET:?}:1}}"),
@@ -134,11 +134,22 @@ async fn a_text_that_is_no_sealed_key_is_not_repeated() {
         replaced("arn:aws", "nra:aws"),
         replaced(r#""ciphertext":""#, r#""ciphertext":"-"#),
         format!("{good}{}", " ".repeat(1 << 14)),
-    ] {
+    ];
+    for wrong in &wrong {
         let error = wrong.parse::<SealedKey>().unwrap_err();
         assert_kind(&error, ErrorKind::InvalidCiphertext);
         assert!(!format!("{error} {error:?}").contains(&SECRET[2..]), "{error}");
     }
+    let [string, bytes] = [json!(SECRET).to_string(), format!("{:?}", SECRET.parse::<B256>().unwrap().0)];
+    for wrong in wrong.iter().map(String::as_str).chain([string.as_str(), &bytes]) {
+        if let Err(error) = serde_json::from_str::<SealedKey>(wrong) {
+            assert!(!format!("{error} {error:?}").contains(&SECRET[2..]), "{error}");
+        } else {
+            assert_eq!(wrong.trim(), good, "serde reads any length");
+        }
+    }
+    let error = serde_json::from_str::<SealedKey>(&string).unwrap_err().to_string();
+    assert!(error.starts_with("this is no sealed key: not an object of its members"), "{error}");
 }
 
 #[tokio::test]

@@ -174,7 +174,7 @@ impl SymmetricKey {
             let plaintext = answer.plaintext.map(|bytes| Plaintext::new(bytes.into_inner()));
             let answered = self.answered(answer.key_id.as_deref(), Operation::Decrypt)?;
             let plaintext = plaintext.ok_or_else(|| missing(Operation::Decrypt, "Plaintext"))?;
-            self.keep(answered);
+            self.keep(&answered, Operation::Decrypt)?;
             Ok(plaintext)
         };
         self.client.decrypt(self.key(), ciphertext, self.options(context, Operation::Decrypt)?, read).await
@@ -191,7 +191,7 @@ impl SymmetricKey {
         let read = |answer: EncryptOutput| {
             let answered = self.answered(answer.key_id(), Operation::Encrypt)?;
             let ciphertext = ciphertext_of(answer.ciphertext_blob, Operation::Encrypt)?;
-            self.keep(answered.clone());
+            self.keep(&answered, Operation::Encrypt)?;
             Ok((ciphertext, answered))
         };
         self.client.encrypt(self.key(), plaintext, self.options(context, Operation::Encrypt)?, read).await
@@ -217,8 +217,10 @@ impl SymmetricKey {
         if expected.can_lead_to(&answered) { Ok(answered) } else { Err(key_changed(expected, &answered, operation)) }
     }
 
-    fn keep(&self, answered: KeyRef) {
-        self.kept.get_or_init(|| self.given.clone().narrowed_by(answered));
+    /// Before anything of an answer is handed out. Another call may have kept another key since [`answered`](Self::answered) looked.
+    fn keep(&self, answered: &KeyRef, operation: Operation) -> Result<()> {
+        let kept = self.kept.get_or_init(|| self.given.clone().narrowed_by(answered.clone()));
+        if kept.can_lead_to(answered) { Ok(()) } else { Err(key_changed(kept, answered, operation)) }
     }
 
     fn error(&self, kind: ErrorKind, operation: Operation, message: impl Into<String>) -> Error {
@@ -243,5 +245,38 @@ fn missing(operation: Operation, field: &str) -> Error {
 impl fmt::Debug for SymmetricKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SymmetricKey").field("key", self.key()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_kms::{
+        Client, Config,
+        config::{BehaviorVersion, Region},
+    };
+
+    use super::*;
+
+    /// Two first answers at once, while an alias moves: both were looked at before either was kept.
+    #[tokio::test]
+    async fn of_two_first_answers_one_is_kept_and_the_other_refused() {
+        let config =
+            Config::builder().behavior_version(BehaviorVersion::latest()).region(Region::from_static("eu-west-1"));
+        let client = Client::from_conf(config.build());
+        let [first, second] = [1, 2].map(|number| -> KeyRef {
+            format!("arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-{number:012}").parse().unwrap()
+        });
+        for as_given in [false, true] {
+            let key = SymmetricKey::new(client.clone(), "alias/moving").unwrap();
+            let key = if as_given { key.as_given() } else { key };
+            for answered in [&first, &second] {
+                assert_eq!(&key.answered(Some(answered.as_ref()), Operation::Encrypt).unwrap(), answered);
+            }
+            key.keep(&first, Operation::Encrypt).unwrap();
+            let error = key.keep(&second, Operation::Decrypt).unwrap_err();
+            assert_eq!((error.kind(), error.operation()), (ErrorKind::KeyChanged, Operation::Decrypt));
+            key.keep(&first, Operation::Encrypt).unwrap();
+            assert_eq!(key.kept.get(), Some(&first));
+        }
     }
 }

@@ -66,7 +66,7 @@ impl SymmetricKey {
                 let message = format!("the answer's Plaintext has {} bytes, not {DATA_KEY}", plain.len());
                 Error::new(ErrorKind::InvalidResponse, Operation::GenerateDataKey, message)
             })?;
-            self.keep(answered);
+            self.keep(&answered, Operation::GenerateDataKey)?;
             Ok((cipher, encrypted))
         };
         let options = self.options(context, Operation::GenerateDataKey)?;

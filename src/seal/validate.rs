@@ -63,7 +63,6 @@ impl SymmetricKey {
                 .error(ErrorKind::KeyUnusable, Operation::DescribeKey, message)
                 .with_remedy("enable it (kms:EnableKey), or cancel its deletion first (kms:CancelKeyDeletion)"));
         }
-        self.keep(answered);
-        Ok(())
+        self.keep(&answered, Operation::DescribeKey)
     }
 }

@@ -4,7 +4,7 @@ use std::{io::Write, process::Stdio};
 
 use alloy_primitives::hex;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use kms_signer::{keys::Secret, seal::SealedSigner};
+use kms_signer::{ErrorKind, fake::Fault, keys::Secret, seal::SealedSigner};
 
 use super::{context, fake_and_key};
 use crate::{
@@ -60,6 +60,39 @@ async fn neither_debug_nor_the_log_at_trace_shows_a_secret() {
     assert!(log.contains("TRACE"), "at TRACE");
     for (place, text) in [("Debug", &shown), ("the log", &log)] {
         assert_eq!(trace_of(&SECRET, text.as_bytes()), None, "in {place}");
+    }
+}
+
+/// An answer that holds a plaintext and cannot be read is in no error, nor in the log.
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_not_shown() {
+    let (fake, key) = fake_and_key().await;
+    let ciphertext = key.encrypt(SECRET, &context()).await.unwrap();
+    let plaintext = STANDARD.encode(SECRET);
+    for body in [
+        format!(r#"{{"KeyId":1,"Plaintext":"{plaintext}"}}"#),
+        format!(r#"{{"Plaintext":"{plaintext}","KeyId":1}}"#),
+        format!(r#"{{"Plaintext":"{plaintext}""#),
+        format!(r#"{{"Plaintext":{:?}}}"#, hex::encode(SECRET)) + "x",
+    ] {
+        let answer = || Fault::response(200, "application/x-amz-json-1.1", body.clone());
+        let (errors, log) = logged_at(tracing::Level::TRACE, async {
+            fake.inject(answer());
+            let decrypt = key.decrypt(&ciphertext, &context()).await.unwrap_err();
+            fake.inject(answer());
+            [decrypt, key.seal("x", &context()).await.unwrap_err()]
+        })
+        .await;
+        let mut shown = log;
+        for error in &errors {
+            assert_eq!(error.kind(), ErrorKind::InvalidResponse, "{error}");
+            let mut next: Option<&dyn std::error::Error> = Some(error);
+            while let Some(error) = next {
+                shown += &format!("{error} {error:?}\n");
+                next = error.source();
+            }
+        }
+        assert_eq!(trace_of(&SECRET, shown.as_bytes()), None, "{body}");
     }
 }
 

@@ -113,6 +113,18 @@ async fn what_is_not_as_it_was_is_refused_by_kind() {
 }
 
 #[tokio::test]
+async fn what_is_sealed_for_another_address_is_not_sent() {
+    let (fake, key) = fake_and_key().await;
+    let [mine, other] = [SealedSigner::create(&key).await.unwrap(), SealedSigner::create(&key).await.unwrap()];
+    let before = fake.requests().len();
+    let error = SealedSigner::open_expecting(&key, other.sealed(), mine.address()).await.unwrap_err();
+    assert_kind(&error, ErrorKind::AddressMismatch);
+    assert_eq!(fake.requests().len(), before);
+    let opened = SealedSigner::open_expecting(&key, mine.sealed(), mine.address()).await.unwrap();
+    assert_eq!(opened.address(), mine.address());
+}
+
+#[tokio::test]
 async fn a_text_that_is_no_sealed_key_is_not_repeated() {
     let (_, key) = fake_and_key().await;
     let good = SealedSigner::create(&key).await.unwrap().sealed().to_string();

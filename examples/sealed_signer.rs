@@ -71,13 +71,13 @@ async fn run(args: Args) -> Outcome {
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(std::io::stderr).init();
     }
     let key = connect(args.key_id.as_deref()).await?;
-    println!("sealed by  {}", key.key());
     let sealed = match &args.open {
         Some(file) => {
             fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?.trim().parse()?
         }
         None => seal(&key, &args).await?,
     };
+    println!("sealed by  {}", sealed.key());
 
     let started = Instant::now();
     let signer = match args.expect {
@@ -113,13 +113,13 @@ async fn connect(key_id: Option<&str>) -> kms_signer::Result<SymmetricKey> {
             SymmetricKey::ensure(&keys, "alias/hot-wallets", NewKey::symmetric()).await?
         }
     };
-    // With a context of the kind that is used: a policy may ask for an address.
-    key.validate(&EncryptionContext::new().with("address", "none")).await?;
     Ok(key)
 }
 
-/// Seals a new key, or the one on standard input, and keeps the sealed form.
+/// Checks the symmetric key, seals a new key, or the one on standard input, and keeps the sealed form.
 async fn seal(key: &SymmetricKey, args: &Args) -> Outcome<SealedKey> {
+    // With a context of the kind that is used: a policy may ask for an address. Who opens may not ask for all of this.
+    key.validate(&EncryptionContext::new().with("address", "none")).await?;
     let signer = if args.secret_stdin {
         let mut text = Zeroizing::new(String::with_capacity(128));
         std::io::stdin().take(128).read_to_string(&mut text)?;

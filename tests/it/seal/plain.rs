@@ -6,10 +6,11 @@ use alloy_primitives::hex;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use kms_signer::{ErrorKind, fake::Fault, keys::Secret, seal::SealedSigner};
 
-use super::{context, fake_and_key};
+use super::{context, fake_and_key, operations};
 use crate::{
-    examples::{example, text},
+    examples::{example, example_at, text},
     log::logged_at,
+    serve,
 };
 
 const SECRET: [u8; 32] = hex!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
@@ -94,6 +95,28 @@ async fn an_answer_that_cannot_be_read_is_not_shown() {
         }
         assert_eq!(trace_of(&SECRET, shown.as_bytes()), None, "{body}");
     }
+}
+
+/// As a service does, whose role has the opener's policy alone: one `Decrypt`, of the address that is expected.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_opens_with_one_decrypt() {
+    let (fake, key) = fake_and_key().await;
+    let signer = SealedSigner::create(&key).await.unwrap();
+    let file = std::env::temp_dir().join(format!("kms-signer-open-{}.json", std::process::id()));
+    std::fs::write(&file, signer.sealed().to_string()).unwrap();
+    let before = fake.requests().len();
+    let endpoint = format!("http://{}", serve(&fake));
+    let open = |expected: &str| {
+        let mut command = example_at("sealed_signer", &endpoint);
+        command.args(["--key-id", key.key().as_ref(), "--expect", expected, "--open"]).arg(&file);
+        text(&command.output().unwrap())
+    };
+    let (out, err) = open("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
+    assert!(err.contains("error: ") && err.contains("address") && !out.contains("signed"), "{out}{err}");
+    let (out, err) = open(&signer.address().to_string());
+    assert!(out.contains("signed     1000 times"), "{out}{err}");
+    assert_eq!(operations(&fake)[before..], ["Decrypt"]);
+    std::fs::remove_file(file).unwrap();
 }
 
 /// The example with a known key, everything logged, and a folder of its own for whatever it writes.

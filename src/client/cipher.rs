@@ -75,14 +75,15 @@ impl KmsClient {
     }
 
     /// `Decrypt` with `DryRun`: whether this caller could decrypt. Without a ciphertext KMS looks at the rights alone
-    /// (`IGNORE_CIPHERTEXT`).
+    /// (`IGNORE_CIPHERTEXT`). `read` is for what emulators answer that know no dry run.
     pub(crate) async fn decrypt_dry_run(
         &self,
         key: &KeyRef,
         ciphertext: Option<&[u8]>,
         options: CipherOptions<'_>,
+        read: impl Fn(DecryptOutput) -> Result<()>,
     ) -> Result<()> {
-        let exchange = Exchange { send: decrypt(ciphertext, options, true), read: |_| Ok(()) };
+        let exchange = Exchange { send: decrypt(ciphertext, options, true), read };
         match self.call(Operation::Decrypt, Some(key), Effect::Repeatable, options.place, exchange).await {
             Err(error) if error.code() == Some(classify::DRY_RUN_SUCCEEDED) => Ok(()),
             result => result,

@@ -54,7 +54,7 @@ mod validate;
 use core::fmt;
 use std::sync::{Arc, OnceLock};
 
-use aws_sdk_kms::operation::{decrypt::DecryptOutput, encrypt::EncryptOutput};
+use aws_sdk_kms::operation::{RequestId, decrypt::DecryptOutput, encrypt::EncryptOutput};
 
 pub use self::{context::EncryptionContext, plaintext::Plaintext, sealed_key::SealedKey, signer::SealedSigner};
 use crate::{
@@ -163,19 +163,28 @@ impl SymmetricKey {
     /// [`ErrorKind::InvalidCiphertext`] if the ciphertext was altered, the context is another one, or another key was used;
     /// [`ErrorKind::KeyChanged`] if another key answered; the others that a request ends with.
     pub async fn decrypt(&self, ciphertext: impl AsRef<[u8]>, context: &EncryptionContext) -> Result<Plaintext> {
-        let ciphertext = ciphertext.as_ref();
+        self.decrypt_named(ciphertext.as_ref(), context).await.map(|(plaintext, _)| plaintext)
+    }
+
+    /// The plaintext, and the id of the request that brought it.
+    async fn decrypt_named(
+        &self,
+        ciphertext: &[u8],
+        context: &EncryptionContext,
+    ) -> Result<(Plaintext, Option<String>)> {
         if ciphertext.is_empty() || ciphertext.len() > MAX_CIPHERTEXT {
             let message =
                 format!("{} bytes are no ciphertext of KMS, which has 1 to {MAX_CIPHERTEXT}", ciphertext.len());
             return Err(self.error(ErrorKind::InvalidCiphertext, Operation::Decrypt, message));
         }
         let read = |answer: DecryptOutput| {
+            let request_id = answer.request_id().map(str::to_owned);
             // Taken over first, so that it is erased whatever comes.
             let plaintext = answer.plaintext.map(|bytes| Plaintext::new(bytes.into_inner()));
             let answered = self.answered(answer.key_id.as_deref(), Operation::Decrypt)?;
             let plaintext = plaintext.ok_or_else(|| missing(Operation::Decrypt, "Plaintext"))?;
             self.keep(&answered, Operation::Decrypt)?;
-            Ok(plaintext)
+            Ok((plaintext, request_id))
         };
         self.client.decrypt(self.key(), ciphertext, self.options(context, Operation::Decrypt)?, read).await
     }

@@ -92,7 +92,8 @@ impl SymmetricKey {
     pub async fn unseal(&self, envelope: impl AsRef<[u8]>, context: &EncryptionContext) -> Result<Plaintext> {
         let invalid = |message: String| self.error(ErrorKind::InvalidCiphertext, Operation::Unseal, message);
         let parts = Parts::read(envelope.as_ref()).map_err(|wrong| invalid(wrong.to_string()))?;
-        let data_key = self.decrypt(parts.header.data_key, context).await?;
+        let (data_key, request_id) = self.decrypt_named(parts.header.data_key, context).await?;
+        let invalid = |message| invalid(message).with_request_id(request_id.as_deref());
         let cipher = cipher(&data_key)
             .ok_or_else(|| invalid(format!("the data key has {} bytes, not {DATA_KEY}", data_key.len())))?;
         open(&cipher, &parts, context).ok_or_else(|| {

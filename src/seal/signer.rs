@@ -114,7 +114,9 @@ impl SealedSigner {
             let message = format!("it was sealed with another key, {}", sealed.key());
             return Err(refused(ErrorKind::InvalidCiphertext, message));
         }
-        let plaintext = key.decrypt(sealed.ciphertext(), &SealedKey::context_of(sealed.address())).await?;
+        let context = SealedKey::context_of(sealed.address());
+        let (plaintext, request_id) = key.decrypt_named(sealed.ciphertext(), &context).await?;
+        let refused = |kind, message| refused(kind, message).with_request_id(request_id.as_deref());
         let secret = <&[u8; 32]>::try_from(plaintext.as_bytes()).ok().and_then(|bytes| Secret::from_bytes(bytes).ok());
         let secret = secret.ok_or_else(|| {
             refused(ErrorKind::InvalidCiphertext, "what was sealed is no secp256k1 private key".to_owned())

@@ -105,7 +105,9 @@ async fn what_is_not_as_it_was_is_refused_by_kind() {
         (vec![1; 33], ErrorKind::InvalidCiphertext),
     ] {
         fake.inject(Fault::set_field("Plaintext", &STANDARD.encode(plain)));
-        assert_kind(&open(mine.sealed()).await, kind);
+        let error = open(mine.sealed()).await;
+        assert_kind(&error, kind);
+        assert!(error.request_id().is_some(), "{error}");
     }
     Keys::new(fake.client()).disable(ALIAS).await.unwrap();
     assert_kind(&open(mine.sealed()).await, ErrorKind::KeyUnusable);

@@ -34,8 +34,13 @@
 //! # What is secret and what is not
 //!
 //! An [`EncryptionContext`] is not: CloudTrail shows it. What comes out of KMS is a [`Plaintext`], which is erased when it is dropped
-//! and prints its length only. Nothing of it is logged, not at TRACE either: the SDK's own TRACE log would hold the body of an
-//! `Encrypt`, and is kept from it. The buffers of the SDK, TLS and the kernel are theirs, and are not erased.
+//! and prints its length only. This crate logs nothing of it. The SDK's own TRACE log would hold the body of an `Encrypt`, and is kept
+//! from it; the bodies of answers with a plaintext it leaves out by itself. With two exceptions, so do not log at TRACE there:
+//!
+//! - `LOG_SENSITIVE_BODIES=true` in the environment makes the SDK log them.
+//! - An HTTP client that you gave the SDK may read an answer into memory before it hands it on. The SDK logs that whole.
+//!
+//! The buffers of the SDK, TLS and the kernel are theirs, and are not erased.
 //!
 //! # What it does not do
 //!

@@ -167,7 +167,8 @@ fn pairs(context: &BTreeMap<String, String>) -> Option<std::collections::HashMap
 /// Hands the request's body to the connection in a form that cannot be printed.
 ///
 /// The SDK writes each request to its TRACE log just before it is sent. Some of its versions, and all with some settings, print a body that
-/// is in memory byte for byte, and that of `Encrypt` holds the plaintext. (Answers with a plaintext it leaves out by itself.)
+/// is in memory byte for byte, and that of `Encrypt` holds the plaintext. (Answers with a plaintext it
+/// leaves out by itself, unless `LOG_SENSITIVE_BODIES=true` is set, or the HTTP client gives it a body that is in memory already.)
 #[derive(Debug)]
 struct OpaqueBody;
 

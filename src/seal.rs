@@ -118,8 +118,12 @@ impl SymmetricKey {
                 .with_key(alias.as_ref())
                 .with_remedy("give NewKey::symmetric()"));
         }
-        let info = keys.ensure(alias, new).await?;
-        Self::new(keys.client(), info.arn())
+        let alias = alias.as_ref();
+        let arn = KeyRef::from(keys.ensure(alias, new).await?.arn().clone());
+        let key = Self::new(keys.client(), alias)?;
+        // Nothing is kept yet.
+        let _ = key.kept.set(arn);
+        Ok(key)
     }
 
     /// Sends this grant token along, with which a new grant works at once. May be called more than once.
@@ -129,7 +133,8 @@ impl SymmetricKey {
         self
     }
 
-    /// Keeps sending the reference as it was given, for policy conditions on `kms:RequestAlias`.
+    /// Keeps sending the reference as it was given, for policy conditions on `kms:RequestAlias`; after [`ensure`](Self::ensure), the alias.
+    /// An answer of another key than the first is refused all the same.
     #[must_use]
     pub fn as_given(mut self) -> Self {
         self.as_given = true;

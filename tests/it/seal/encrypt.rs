@@ -147,6 +147,13 @@ async fn ensure_makes_one_key_and_no_other_kind() {
     let keys = Keys::new(fake.client());
     let again = SymmetricKey::ensure(&keys, ALIAS, NewKey::symmetric()).await.unwrap();
     assert_eq!(again.key(), key.key());
+    again.encrypt("x", &context()).await.unwrap();
+    assert_eq!(fake.requests().last().unwrap().key_id(), Some(key.key().as_ref()));
+    let as_given = again.clone().as_given();
+    as_given.encrypt("x", &context()).await.unwrap();
+    assert_eq!(fake.requests().last().unwrap().key_id(), Some(ALIAS));
+    fake.alias(ALIAS, another(&fake).await.key().as_arn().unwrap()).unwrap();
+    assert_kind(&as_given.encrypt("x", &context()).await.unwrap_err(), ErrorKind::KeyChanged);
     let before = fake.requests().len();
     assert_kind(&SymmetricKey::ensure(&keys, "alias/x", NewKey::signing()).await.unwrap_err(), ErrorKind::Config);
     assert_eq!(fake.requests().len(), before);

@@ -101,9 +101,9 @@ impl SymmetricKey {
         let given: KeyRef = key.as_ref().parse().map_err(connecting)?;
         let client = client.into();
         client.check_sleep().map_err(|error| connecting(error).with_key(given.as_ref()))?;
-        let key = Self { client, given, as_given: false, grant_tokens: Vec::new(), kept: Arc::default() };
-        key.place().map_err(connecting)?;
-        Ok(key)
+        // Of a multi-Region key, too: the Region that was written must be one that is asked.
+        client.place_of(&given).map_err(connecting)?;
+        Ok(Self { client, given, as_given: false, grant_tokens: Vec::new(), kept: Arc::default() })
     }
 
     /// The key that the alias leads to; a new one where there is none. See [`Keys::ensure`], also for the rights that it needs.

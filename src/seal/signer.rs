@@ -152,7 +152,9 @@ impl SealedSigner {
             let message = format!("the sealed key's address is {}, not {address}", sealed.address());
             return Err(Error::new(ErrorKind::AddressMismatch, Operation::Unseal, message)
                 .with_key(key.key().as_ref())
-                .with_remedy("give the sealed key of the expected address; another one may have been put in its place"));
+                .with_remedy(
+                    "give the sealed key of the expected address; another one may have been put in its place",
+                ));
         }
         Self::open(key, sealed).await
     }

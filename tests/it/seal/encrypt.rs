@@ -136,8 +136,14 @@ async fn deadlines_retries_and_regions_are_those_of_the_client() {
     assert!(error.is_retryable() && !error.may_have_signed(), "{error}");
     assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Transport), "{error}");
 
-    let elsewhere = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
-    assert_kind(&SymmetricKey::new(&client, elsewhere).unwrap_err(), ErrorKind::Config);
+    let elsewhere = "arn:aws:kms:eu-west-1:111122223333:";
+    for resource in ["key/1234abcd-12ab-34cd-56ef-1234567890ab", "key/mrk-1234abcd12ab34cd56ef1234567890ab", "alias/x"]
+    {
+        let error = SymmetricKey::new(&client, format!("{elsewhere}{resource}")).unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Config, Operation::Connect));
+        assert!(error.to_string().contains("build a client for the key's Region"), "{error}");
+    }
+    SymmetricKey::new(&client, info.arn().to_string().replace("us-east-1", "us-west-2")).unwrap();
     assert_kind(&SymmetricKey::new(&client, "not a key").unwrap_err(), ErrorKind::InvalidKeyRef);
 }
 

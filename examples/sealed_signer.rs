@@ -3,7 +3,7 @@
 //! ```text
 //! cargo run --example sealed_signer                          # a new key, a KMS in this process, no account, no network
 //! cargo run --example sealed_signer -- --key-id alias/hot --out hot.json       # your own symmetric key
-//! cargo run --example sealed_signer -- --key-id alias/hot --open hot.json
+//! cargo run --example sealed_signer -- --key-id alias/hot --open hot.json --expect 0x…
 //! cargo run --example sealed_signer -- --key-id alias/hot --secret-stdin --out hot.json < secret.hex
 //! ```
 //!
@@ -15,7 +15,7 @@ mod cli;
 
 use std::{fs, io::Read, path::PathBuf, time::Instant};
 
-use alloy_primitives::keccak256;
+use alloy_primitives::{Address, keccak256};
 use alloy_signer::SignerSync;
 use clap::Parser;
 use cli::Outcome;
@@ -39,6 +39,10 @@ struct Args {
     /// Open the sealed key in this file, instead of making a new one.
     #[arg(long, value_name = "FILE", requires = "key_id", conflicts_with_all = ["secret_stdin", "out"])]
     open: Option<PathBuf>,
+
+    /// The address that is expected in that file. Otherwise whoever can change the file chooses the wallet.
+    #[arg(long, value_name = "ADDRESS", requires = "open")]
+    expect: Option<Address>,
 
     /// Seal the private key that comes on standard input, in hexadecimal, instead of a new one.
     #[arg(long)]
@@ -67,16 +71,19 @@ async fn run(args: Args) -> Outcome {
         tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(std::io::stderr).init();
     }
     let key = connect(args.key_id.as_deref()).await?;
-    println!("sealed by  {}", key.key());
     let sealed = match &args.open {
         Some(file) => {
             fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?.trim().parse()?
         }
         None => seal(&key, &args).await?,
     };
+    println!("sealed by  {}", sealed.key());
 
     let started = Instant::now();
-    let signer = SealedSigner::open(&key, &sealed).await?;
+    let signer = match args.expect {
+        Some(address) => SealedSigner::open_expecting(&key, &sealed, address).await?,
+        None => SealedSigner::open(&key, &sealed).await?,
+    };
     println!("address    {}", signer.address());
     println!("opened     in {:.1?}, with one Decrypt", started.elapsed());
 
@@ -106,13 +113,13 @@ async fn connect(key_id: Option<&str>) -> kms_signer::Result<SymmetricKey> {
             SymmetricKey::ensure(&keys, "alias/hot-wallets", NewKey::symmetric()).await?
         }
     };
-    // With a context of the kind that is used: a policy may ask for an address.
-    key.validate(&EncryptionContext::new().with("address", "none")).await?;
     Ok(key)
 }
 
-/// Seals a new key, or the one on standard input, and keeps the sealed form.
+/// Checks the symmetric key, seals a new key, or the one on standard input, and keeps the sealed form.
 async fn seal(key: &SymmetricKey, args: &Args) -> Outcome<SealedKey> {
+    // With a context of the kind that is used: a policy may ask for an address. Who opens may not ask for all of this.
+    key.validate(&EncryptionContext::new().with("address", "none")).await?;
     let signer = if args.secret_stdin {
         let mut text = Zeroizing::new(String::with_capacity(128));
         std::io::stdin().take(128).read_to_string(&mut text)?;

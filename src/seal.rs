@@ -34,8 +34,13 @@
 //! # What is secret and what is not
 //!
 //! An [`EncryptionContext`] is not: CloudTrail shows it. What comes out of KMS is a [`Plaintext`], which is erased when it is dropped
-//! and prints its length only. Nothing of it is logged, not at TRACE either: the SDK's own TRACE log would hold the body of an
-//! `Encrypt`, and is kept from it. The buffers of the SDK, TLS and the kernel are theirs, and are not erased.
+//! and prints its length only. This crate logs nothing of it. The SDK's own TRACE log would hold the body of an `Encrypt`, and is kept
+//! from it; the bodies of answers with a plaintext it leaves out by itself. With two exceptions, so do not log at TRACE there:
+//!
+//! - `LOG_SENSITIVE_BODIES=true` in the environment makes the SDK log them.
+//! - An HTTP client that you gave the SDK may read an answer into memory before it hands it on. The SDK logs that whole.
+//!
+//! The buffers of the SDK, TLS and the kernel are theirs, and are not erased.
 //!
 //! # What it does not do
 //!
@@ -54,7 +59,7 @@ mod validate;
 use core::fmt;
 use std::sync::{Arc, OnceLock};
 
-use aws_sdk_kms::operation::{decrypt::DecryptOutput, encrypt::EncryptOutput};
+use aws_sdk_kms::operation::{RequestId, decrypt::DecryptOutput, encrypt::EncryptOutput};
 
 pub use self::{context::EncryptionContext, plaintext::Plaintext, sealed_key::SealedKey, signer::SealedSigner};
 use crate::{
@@ -96,9 +101,9 @@ impl SymmetricKey {
         let given: KeyRef = key.as_ref().parse().map_err(connecting)?;
         let client = client.into();
         client.check_sleep().map_err(|error| connecting(error).with_key(given.as_ref()))?;
-        let key = Self { client, given, as_given: false, grant_tokens: Vec::new(), kept: Arc::default() };
-        key.place().map_err(connecting)?;
-        Ok(key)
+        // Of a multi-Region key, too: the Region that was written must be one that is asked.
+        client.place_of(&given).map_err(connecting)?;
+        Ok(Self { client, given, as_given: false, grant_tokens: Vec::new(), kept: Arc::default() })
     }
 
     /// The key that the alias leads to; a new one where there is none. See [`Keys::ensure`], also for the rights that it needs.
@@ -113,8 +118,12 @@ impl SymmetricKey {
                 .with_key(alias.as_ref())
                 .with_remedy("give NewKey::symmetric()"));
         }
-        let info = keys.ensure(alias, new).await?;
-        Self::new(keys.client(), info.arn())
+        let alias = alias.as_ref();
+        let arn = KeyRef::from(keys.ensure(alias, new).await?.arn().clone());
+        let key = Self::new(keys.client(), alias)?;
+        // Nothing is kept yet.
+        let _ = key.kept.set(arn);
+        Ok(key)
     }
 
     /// Sends this grant token along, with which a new grant works at once. May be called more than once.
@@ -124,7 +133,8 @@ impl SymmetricKey {
         self
     }
 
-    /// Keeps sending the reference as it was given, for policy conditions on `kms:RequestAlias`.
+    /// Keeps sending the reference as it was given, for policy conditions on `kms:RequestAlias`; after [`ensure`](Self::ensure), the alias.
+    /// An answer of another key than the first is refused all the same.
     #[must_use]
     pub fn as_given(mut self) -> Self {
         self.as_given = true;
@@ -163,19 +173,28 @@ impl SymmetricKey {
     /// [`ErrorKind::InvalidCiphertext`] if the ciphertext was altered, the context is another one, or another key was used;
     /// [`ErrorKind::KeyChanged`] if another key answered; the others that a request ends with.
     pub async fn decrypt(&self, ciphertext: impl AsRef<[u8]>, context: &EncryptionContext) -> Result<Plaintext> {
-        let ciphertext = ciphertext.as_ref();
+        self.decrypt_named(ciphertext.as_ref(), context).await.map(|(plaintext, _)| plaintext)
+    }
+
+    /// The plaintext, and the id of the request that brought it.
+    async fn decrypt_named(
+        &self,
+        ciphertext: &[u8],
+        context: &EncryptionContext,
+    ) -> Result<(Plaintext, Option<String>)> {
         if ciphertext.is_empty() || ciphertext.len() > MAX_CIPHERTEXT {
             let message =
                 format!("{} bytes are no ciphertext of KMS, which has 1 to {MAX_CIPHERTEXT}", ciphertext.len());
             return Err(self.error(ErrorKind::InvalidCiphertext, Operation::Decrypt, message));
         }
         let read = |answer: DecryptOutput| {
+            let request_id = answer.request_id().map(str::to_owned);
             // Taken over first, so that it is erased whatever comes.
             let plaintext = answer.plaintext.map(|bytes| Plaintext::new(bytes.into_inner()));
             let answered = self.answered(answer.key_id.as_deref(), Operation::Decrypt)?;
             let plaintext = plaintext.ok_or_else(|| missing(Operation::Decrypt, "Plaintext"))?;
-            self.keep(answered);
-            Ok(plaintext)
+            self.keep(&answered, Operation::Decrypt)?;
+            Ok((plaintext, request_id))
         };
         self.client.decrypt(self.key(), ciphertext, self.options(context, Operation::Decrypt)?, read).await
     }
@@ -191,7 +210,7 @@ impl SymmetricKey {
         let read = |answer: EncryptOutput| {
             let answered = self.answered(answer.key_id(), Operation::Encrypt)?;
             let ciphertext = ciphertext_of(answer.ciphertext_blob, Operation::Encrypt)?;
-            self.keep(answered.clone());
+            self.keep(&answered, Operation::Encrypt)?;
             Ok((ciphertext, answered))
         };
         self.client.encrypt(self.key(), plaintext, self.options(context, Operation::Encrypt)?, read).await
@@ -217,8 +236,10 @@ impl SymmetricKey {
         if expected.can_lead_to(&answered) { Ok(answered) } else { Err(key_changed(expected, &answered, operation)) }
     }
 
-    fn keep(&self, answered: KeyRef) {
-        self.kept.get_or_init(|| self.given.clone().narrowed_by(answered));
+    /// Before anything of an answer is handed out. Another call may have kept another key since [`answered`](Self::answered) looked.
+    fn keep(&self, answered: &KeyRef, operation: Operation) -> Result<()> {
+        let kept = self.kept.get_or_init(|| self.given.clone().narrowed_by(answered.clone()));
+        if kept.can_lead_to(answered) { Ok(()) } else { Err(key_changed(kept, answered, operation)) }
     }
 
     fn error(&self, kind: ErrorKind, operation: Operation, message: impl Into<String>) -> Error {
@@ -243,5 +264,38 @@ fn missing(operation: Operation, field: &str) -> Error {
 impl fmt::Debug for SymmetricKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SymmetricKey").field("key", self.key()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_kms::{
+        Client, Config,
+        config::{BehaviorVersion, Region},
+    };
+
+    use super::*;
+
+    /// Two first answers at once, while an alias moves: both were looked at before either was kept.
+    #[tokio::test]
+    async fn of_two_first_answers_one_is_kept_and_the_other_refused() {
+        let config =
+            Config::builder().behavior_version(BehaviorVersion::latest()).region(Region::from_static("eu-west-1"));
+        let client = Client::from_conf(config.build());
+        let [first, second] = [1, 2].map(|number| -> KeyRef {
+            format!("arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-{number:012}").parse().unwrap()
+        });
+        for as_given in [false, true] {
+            let key = SymmetricKey::new(client.clone(), "alias/moving").unwrap();
+            let key = if as_given { key.as_given() } else { key };
+            for answered in [&first, &second] {
+                assert_eq!(&key.answered(Some(answered.as_ref()), Operation::Encrypt).unwrap(), answered);
+            }
+            key.keep(&first, Operation::Encrypt).unwrap();
+            let error = key.keep(&second, Operation::Decrypt).unwrap_err();
+            assert_eq!((error.kind(), error.operation()), (ErrorKind::KeyChanged, Operation::Decrypt));
+            key.keep(&first, Operation::Encrypt).unwrap();
+            assert_eq!(key.kept.get(), Some(&first));
+        }
     }
 }

@@ -75,14 +75,15 @@ impl KmsClient {
     }
 
     /// `Decrypt` with `DryRun`: whether this caller could decrypt. Without a ciphertext KMS looks at the rights alone
-    /// (`IGNORE_CIPHERTEXT`).
+    /// (`IGNORE_CIPHERTEXT`). `read` is for what emulators answer that know no dry run.
     pub(crate) async fn decrypt_dry_run(
         &self,
         key: &KeyRef,
         ciphertext: Option<&[u8]>,
         options: CipherOptions<'_>,
+        read: impl Fn(DecryptOutput) -> Result<()>,
     ) -> Result<()> {
-        let exchange = Exchange { send: decrypt(ciphertext, options, true), read: |_| Ok(()) };
+        let exchange = Exchange { send: decrypt(ciphertext, options, true), read };
         match self.call(Operation::Decrypt, Some(key), Effect::Repeatable, options.place, exchange).await {
             Err(error) if error.code() == Some(classify::DRY_RUN_SUCCEEDED) => Ok(()),
             result => result,
@@ -166,7 +167,8 @@ fn pairs(context: &BTreeMap<String, String>) -> Option<std::collections::HashMap
 /// Hands the request's body to the connection in a form that cannot be printed.
 ///
 /// The SDK writes each request to its TRACE log just before it is sent. Some of its versions, and all with some settings, print a body that
-/// is in memory byte for byte, and that of `Encrypt` holds the plaintext. (Answers with a plaintext it leaves out by itself.)
+/// is in memory byte for byte, and that of `Encrypt` holds the plaintext. (Answers with a plaintext it
+/// leaves out by itself, unless `LOG_SENSITIVE_BODIES=true` is set, or the HTTP client gives it a body that is in memory already.)
 #[derive(Debug)]
 struct OpaqueBody;
 

@@ -106,7 +106,8 @@ where
     );
     let may_have_effect = call.may_have_effect && attempt.transmitted && unresolved && !never_connected(&failure);
     let error = if call.key.is_empty() { error } else { error.with_key(call.key) };
-    let error = if shows_request(&failure) { error } else { error.with_source(failure) };
+    let shows_secrets = shows_request(&failure) || may_show_plaintext(&failure, call.operation);
+    let error = if shows_secrets { error } else { error.with_source(failure) };
     Classified { error, retry, may_have_effect }
 }
 
@@ -262,6 +263,12 @@ fn clock_skew(raw: &HttpResponse) -> String {
 /// Whether the SDK put the whole request into an error, with its digest and grant tokens.
 fn shows_request(failure: &(dyn StdError + 'static)) -> bool {
     sources(failure).any(|error| error.to_string().contains("SdkBody"))
+}
+
+/// Whether the SDK put an answer into an error that may hold a plaintext: its `Debug` prints the body.
+fn may_show_plaintext<E>(failure: &SdkError<E, HttpResponse>, operation: Operation) -> bool {
+    matches!(operation, Operation::Decrypt | Operation::GenerateDataKey)
+        && failure.raw_response().is_some_and(|raw| raw.status().is_success())
 }
 
 /// Whether no connection came about, so that no request can have arrived.

@@ -62,20 +62,22 @@ impl SymmetricKey {
             let answered = self.answered(answer.key_id.as_deref(), Operation::GenerateDataKey)?;
             let encrypted = ciphertext_of(answer.ciphertext_blob, Operation::GenerateDataKey)?;
             let plain = plain.ok_or_else(|| missing(Operation::GenerateDataKey, "Plaintext"))?;
-            let cipher = cipher(&plain).ok_or_else(|| {
+            if plain.len() != DATA_KEY {
                 let message = format!("the answer's Plaintext has {} bytes, not {DATA_KEY}", plain.len());
-                Error::new(ErrorKind::InvalidResponse, Operation::GenerateDataKey, message)
-            })?;
-            self.keep(answered);
-            Ok((cipher, encrypted))
+                return Err(Error::new(ErrorKind::InvalidResponse, Operation::GenerateDataKey, message));
+            }
+            self.keep(&answered, Operation::GenerateDataKey)?;
+            // On the heap, where it is erased. A cipher would be copied with every move through the futures above.
+            Ok((plain, encrypted))
         };
         let options = self.options(context, Operation::GenerateDataKey)?;
-        let (cipher, encrypted) = self.client.generate_data_key(self.key(), options, read).await?;
+        let (data_key, encrypted) = self.client.generate_data_key(self.key(), options, read).await?;
         let mut nonce = [0; NONCE];
         OsRng.try_fill_bytes(&mut nonce).map_err(|_| {
             self.error(ErrorKind::Other, Operation::Seal, "the operating system gives no random numbers")
         })?;
-        write(&cipher, &Header { data_key: &encrypted, nonce }, secret, context)
+        cipher(&data_key)
+            .and_then(|cipher| write(&cipher, &Header { data_key: &encrypted, nonce }, secret, context))
             .ok_or_else(|| self.error(ErrorKind::Other, Operation::Seal, "the secret could not be encrypted"))
     }
 
@@ -90,7 +92,8 @@ impl SymmetricKey {
     pub async fn unseal(&self, envelope: impl AsRef<[u8]>, context: &EncryptionContext) -> Result<Plaintext> {
         let invalid = |message: String| self.error(ErrorKind::InvalidCiphertext, Operation::Unseal, message);
         let parts = Parts::read(envelope.as_ref()).map_err(|wrong| invalid(wrong.to_string()))?;
-        let data_key = self.decrypt(parts.header.data_key, context).await?;
+        let (data_key, request_id) = self.decrypt_named(parts.header.data_key, context).await?;
+        let invalid = |message| invalid(message).with_request_id(request_id.as_deref());
         let cipher = cipher(&data_key)
             .ok_or_else(|| invalid(format!("the data key has {} bytes, not {DATA_KEY}", data_key.len())))?;
         open(&cipher, &parts, context).ok_or_else(|| {

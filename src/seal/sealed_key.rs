@@ -42,8 +42,11 @@ pub(super) const ADDRESS: &str = "address";
 /// assert_eq!(text.parse::<SealedKey>()?, sealed);
 /// # Ok::<_, kms_signer::Error>(()) }).unwrap();
 /// ```
+///
+/// What is no sealed key is refused without a word of it being repeated, by the feature `serde`, too: it may be a plain key that was put in
+/// the wrong place. A parser may show its input by itself, though: the crate `toml` quotes the line that it stopped at. Do not log its errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(Serialize, Deserialize), serde(try_from = "Document", into = "Document"))]
+#[cfg_attr(feature = "serde", derive(Serialize), serde(into = "Document"))]
 pub struct SealedKey {
     address: Address,
     key: KeyRef,
@@ -116,6 +119,18 @@ impl TryFrom<Document> for SealedKey {
             return Err(malformed(message));
         }
         Ok(Self { address, key, ciphertext })
+    }
+}
+
+/// By hand, since serde's own errors repeat what is there, for instance a plain key.
+#[cfg(feature = "serde")]
+impl<'de> Deserialize<'de> for SealedKey {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error as _;
+
+        let document = Document::deserialize(deserializer)
+            .map_err(|_| D::Error::custom("this is no sealed key: not an object of its members"))?;
+        document.try_into().map_err(D::Error::custom)
     }
 }
 

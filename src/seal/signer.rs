@@ -42,13 +42,23 @@ use crate::{
 /// // Once: a new key, of which only this text is kept.
 /// let text = SealedSigner::create(&key).await?.sealed().to_string();
 ///
-/// // At each start:
+/// # let expected = text.parse::<SealedKey>()?.address();
+/// // At each start, with the address from where nobody changes it unnoticed:
 /// let sealed: SealedKey = text.parse()?;
-/// let signer = SealedSigner::open(&key, &sealed).await?.with_chain_id(Some(1));
+/// let signer = SealedSigner::open_expecting(&key, &sealed, expected).await?.with_chain_id(Some(1));
 /// let signature = signer.sign_message(b"hello").await?;
 /// assert_eq!(signature.recover_address_from_msg("hello")?, sealed.address());
 /// # Ok::<_, Box<dyn std::error::Error>>(()) }).unwrap();
 /// ```
+///
+/// # Who can open it
+///
+/// Whoever has `kms:Decrypt` on the symmetric key and this text. The encryption context is `{"address": <address>}` and nothing more, which
+/// is what a policy can tell wallets apart by: [`IamPolicy::opener`](crate::iam::IamPolicy::opener) does.
+/// [`IamPolicy::encryptor`](crate::iam::IamPolicy::encryptor) and [`IamPolicy::sealer`](crate::iam::IamPolicy::sealer) ask for no context:
+/// who has one of them on the same KMS key can decrypt every wallet that is sealed with it. So seal wallets with a KMS key of their own.
+///
+/// # Signatures
 ///
 /// Signatures are deterministic (RFC 6979) and low-S (EIP-2). The chain id concerns transactions only, as with alloy's other signers.
 #[derive(Clone)]
@@ -91,7 +101,7 @@ impl SealedSigner {
     /// address alone.
     ///
     /// KMS is asked with `key`, not with the key that the sealed form names: who can change that text chooses no key. Who can change it
-    /// can put another key's text in its place, though: compare the [address](SealedKey::address) with the one you expect.
+    /// can put another key's text in its place, though: if the address is known, [`open_expecting`](Self::open_expecting) it.
     ///
     /// # Errors
     ///
@@ -104,7 +114,9 @@ impl SealedSigner {
             let message = format!("it was sealed with another key, {}", sealed.key());
             return Err(refused(ErrorKind::InvalidCiphertext, message));
         }
-        let plaintext = key.decrypt(sealed.ciphertext(), &SealedKey::context_of(sealed.address())).await?;
+        let context = SealedKey::context_of(sealed.address());
+        let (plaintext, request_id) = key.decrypt_named(sealed.ciphertext(), &context).await?;
+        let refused = |kind, message| refused(kind, message).with_request_id(request_id.as_deref());
         let secret = <&[u8; 32]>::try_from(plaintext.as_bytes()).ok().and_then(|bytes| Secret::from_bytes(bytes).ok());
         let secret = secret.ok_or_else(|| {
             refused(ErrorKind::InvalidCiphertext, "what was sealed is no secp256k1 private key".to_owned())
@@ -115,6 +127,36 @@ impl SealedSigner {
             return Err(refused(ErrorKind::AddressMismatch, message));
         }
         Ok(Self::of(&secret, sealed.clone()))
+    }
+
+    /// The same, if the sealed key is this address's. Otherwise nothing is sent.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # use kms_signer::{fake::FakeKms, keys::{Keys, NewKey}, seal::{SealedSigner, SymmetricKey}};
+    /// # let keys = Keys::new(FakeKms::new().client());
+    /// # let key = SymmetricKey::ensure(&keys, "alias/hot", NewKey::symmetric()).await?;
+    /// # let (mine, other) = (SealedSigner::create(&key).await?, SealedSigner::create(&key).await?);
+    /// # let (address, stranger) = (mine.address(), other.sealed());
+    /// SealedSigner::open_expecting(&key, mine.sealed(), address).await?;
+    /// let error = SealedSigner::open_expecting(&key, stranger, address).await.unwrap_err();
+    /// assert_eq!(error.kind(), kms_signer::ErrorKind::AddressMismatch);
+    /// # Ok::<_, kms_signer::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::AddressMismatch`] if it is another address's, and those of [`open`](Self::open).
+    pub async fn open_expecting(key: &SymmetricKey, sealed: &SealedKey, address: Address) -> Result<Self> {
+        if sealed.address() != address {
+            let message = format!("the sealed key's address is {}, not {address}", sealed.address());
+            return Err(Error::new(ErrorKind::AddressMismatch, Operation::Unseal, message)
+                .with_key(key.key().as_ref())
+                .with_remedy(
+                    "give the sealed key of the expected address; another one may have been put in its place",
+                ));
+        }
+        Self::open(key, sealed).await
     }
 
     /// The sealed form, to be kept.

@@ -1,6 +1,9 @@
 //! The connection test: is this a key to encrypt with, and may this caller?
 
-use aws_sdk_kms::types::{KeySpec, KeyState, KeyUsageType};
+use aws_sdk_kms::{
+    operation::decrypt::DecryptOutput,
+    types::{KeySpec, KeyState, KeyUsageType},
+};
 
 use super::{EncryptionContext, SymmetricKey, ciphertext_of, missing};
 use crate::error::{ErrorKind, Operation, Result, one_line};
@@ -37,7 +40,8 @@ impl SymmetricKey {
             }
             None => None,
         };
-        self.client.decrypt_dry_run(self.key(), ciphertext.as_deref(), options).await
+        let read = |answer: DecryptOutput| self.answered(answer.key_id(), Operation::Decrypt).map(drop);
+        self.client.decrypt_dry_run(self.key(), ciphertext.as_deref(), options, read).await
     }
 
     async fn describe(&self, context: &EncryptionContext) -> Result<()> {
@@ -63,7 +67,6 @@ impl SymmetricKey {
                 .error(ErrorKind::KeyUnusable, Operation::DescribeKey, message)
                 .with_remedy("enable it (kms:EnableKey), or cancel its deletion first (kms:CancelKeyDeletion)"));
         }
-        self.keep(answered);
-        Ok(())
+        self.keep(&answered, Operation::DescribeKey)
     }
 }

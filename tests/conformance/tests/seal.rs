@@ -4,8 +4,15 @@
 //! another key than the ciphertext's decrypts it to something else, too. What is sealed is protected all the same: an envelope by its
 //! tag, a signing key by its address. It knows no dry run.
 
-use alloy_primitives::keccak256;
+use std::{
+    io::Write,
+    path::Path,
+    process::{Output, Stdio},
+};
+
+use alloy_primitives::{hex, keccak256};
 use alloy_signer::Signer;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use conformance::{endpoint, launch, target::Target};
 use kms_signer::{
     ErrorKind, KmsClient,
@@ -151,4 +158,85 @@ async fn the_example_seals_into_a_file_and_opens_it() {
     let address = |out: &str| out.lines().find(|line| line.starts_with("address")).unwrap().to_owned();
     assert!(succeeded && address(&sealed) == address(&opened) && opened.contains("signed     1000 times"));
     target.clean_up().await;
+}
+
+/// A key that everybody knows: the first of every development node.
+const SECRET: [u8; 32] = hex!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
+const ADDRESS: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+
+/// Over a real connection, with everything logged: neither what is printed nor any file holds the plain key.
+#[tokio::test]
+#[ignore = "needs KMS_ENDPOINT, started by tests/stack.sh"]
+async fn the_example_leaves_no_plain_key() {
+    let target = target().await;
+    let key = symmetric(&target).await;
+    let folder = std::env::temp_dir().join(format!("conformance-plain-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let run = |words: &[&str]| {
+        let mut command = launch::example("sealed_signer", &endpoint("KMS_ENDPOINT"));
+        command.current_dir(&folder).args(["--trace", "--key-id", key.key().as_ref()]).args(words);
+        for variable in ["TMPDIR", "HOME", "XDG_CACHE_HOME"] {
+            command.env(variable, &folder);
+        }
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        // What opens reads nothing, and may have ended.
+        let _ = writeln!(input, "0x{}", hex::encode(SECRET));
+        drop(input);
+        child.wait_with_output().unwrap()
+    };
+    let outputs = [
+        (run(&["--secret-stdin", "--out", "sealed.json"]), "TrentService.Encrypt"),
+        (run(&["--open", "sealed.json", "--expect", ADDRESS]), "TrentService.Decrypt"),
+    ];
+    let mut searched = files(&folder);
+    assert!(searched.iter().any(|(place, _)| place.ends_with("sealed.json")));
+    for (Output { status, stdout, stderr }, operation) in outputs {
+        let (out, log) = (String::from_utf8_lossy(&stdout), String::from_utf8_lossy(&stderr));
+        assert!(status.success() && out.contains(ADDRESS) && out.contains("signed     1000 times"), "{out}{log}");
+        assert!(log.contains("transmitting request") && log.contains(operation), "the SDK's log was captured");
+        searched.extend([("stdout".to_owned(), stdout), ("stderr".to_owned(), stderr)]);
+    }
+    for (place, bytes) in &searched {
+        assert!(!holds_secret(bytes), "in {place}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    target.clean_up().await;
+}
+
+#[test]
+fn the_search_finds_what_it_looks_for() {
+    for text in [hex::encode(SECRET), hex::encode_upper(SECRET), STANDARD.encode(SECRET), format!("{SECRET:?}")] {
+        assert!(holds_secret(format!("x{text}x").as_bytes()), "{text}");
+    }
+    assert!(holds_secret(&[&[1], &SECRET[..], &[2]].concat()) && !holds_secret(b"nothing"));
+}
+
+/// Raw, or as text.
+fn holds_secret(bytes: &[u8]) -> bool {
+    let decimal = SECRET.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+    let forms = [
+        SECRET.to_vec(),
+        hex::encode(SECRET).into_bytes(),
+        hex::encode_upper(SECRET).into_bytes(),
+        STANDARD.encode(SECRET).trim_end_matches('=').as_bytes()[..40].to_vec(),
+        decimal.into_bytes(),
+    ];
+    forms.iter().any(|form| bytes.windows(form.len()).any(|window| window == &form[..]))
+}
+
+/// Every file in a folder and those below, by its path.
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let (mut found, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+            }
+        }
+    }
+    found
 }

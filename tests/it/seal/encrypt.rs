@@ -136,8 +136,14 @@ async fn deadlines_retries_and_regions_are_those_of_the_client() {
     assert!(error.is_retryable() && !error.may_have_signed(), "{error}");
     assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Transport), "{error}");
 
-    let elsewhere = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
-    assert_kind(&SymmetricKey::new(&client, elsewhere).unwrap_err(), ErrorKind::Config);
+    let elsewhere = "arn:aws:kms:eu-west-1:111122223333:";
+    for resource in ["key/1234abcd-12ab-34cd-56ef-1234567890ab", "key/mrk-1234abcd12ab34cd56ef1234567890ab", "alias/x"]
+    {
+        let error = SymmetricKey::new(&client, format!("{elsewhere}{resource}")).unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Config, Operation::Connect));
+        assert!(error.to_string().contains("build a client for the key's Region"), "{error}");
+    }
+    SymmetricKey::new(&client, info.arn().to_string().replace("us-east-1", "us-west-2")).unwrap();
     assert_kind(&SymmetricKey::new(&client, "not a key").unwrap_err(), ErrorKind::InvalidKeyRef);
 }
 
@@ -147,6 +153,13 @@ async fn ensure_makes_one_key_and_no_other_kind() {
     let keys = Keys::new(fake.client());
     let again = SymmetricKey::ensure(&keys, ALIAS, NewKey::symmetric()).await.unwrap();
     assert_eq!(again.key(), key.key());
+    again.encrypt("x", &context()).await.unwrap();
+    assert_eq!(fake.requests().last().unwrap().key_id(), Some(key.key().as_ref()));
+    let as_given = again.clone().as_given();
+    as_given.encrypt("x", &context()).await.unwrap();
+    assert_eq!(fake.requests().last().unwrap().key_id(), Some(ALIAS));
+    fake.alias(ALIAS, another(&fake).await.key().as_arn().unwrap()).unwrap();
+    assert_kind(&as_given.encrypt("x", &context()).await.unwrap_err(), ErrorKind::KeyChanged);
     let before = fake.requests().len();
     assert_kind(&SymmetricKey::ensure(&keys, "alias/x", NewKey::signing()).await.unwrap_err(), ErrorKind::Config);
     assert_eq!(fake.requests().len(), before);

@@ -55,7 +55,9 @@ async fn what_is_not_as_it_was_is_refused_by_kind() {
     for index in [7, 30, envelope.len() - 17, envelope.len() - 1] {
         let mut altered = envelope.clone();
         altered[index] ^= 0x80;
-        assert_kind(&key.unseal(&altered, &context()).await.unwrap_err(), ErrorKind::InvalidCiphertext);
+        let error = key.unseal(&altered, &context()).await.unwrap_err();
+        assert_kind(&error, ErrorKind::InvalidCiphertext);
+        assert!(error.request_id().is_some(), "{error}");
     }
     assert_kind(&key.unseal(&envelope, &EncryptionContext::new()).await.unwrap_err(), ErrorKind::InvalidCiphertext);
     let other = another(&fake).await;

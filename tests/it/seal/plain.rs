@@ -4,12 +4,13 @@ use std::{io::Write, process::Stdio};
 
 use alloy_primitives::hex;
 use base64::{Engine, engine::general_purpose::STANDARD};
-use kms_signer::{keys::Secret, seal::SealedSigner};
+use kms_signer::{ErrorKind, fake::Fault, keys::Secret, seal::SealedSigner};
 
-use super::{context, fake_and_key};
+use super::{context, fake_and_key, operations};
 use crate::{
-    examples::{example, text},
+    examples::{example, example_at, text},
     log::logged_at,
+    serve,
 };
 
 const SECRET: [u8; 32] = hex!("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
@@ -61,6 +62,61 @@ async fn neither_debug_nor_the_log_at_trace_shows_a_secret() {
     for (place, text) in [("Debug", &shown), ("the log", &log)] {
         assert_eq!(trace_of(&SECRET, text.as_bytes()), None, "in {place}");
     }
+}
+
+/// An answer that holds a plaintext and cannot be read is in no error, nor in the log.
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_not_shown() {
+    let (fake, key) = fake_and_key().await;
+    let ciphertext = key.encrypt(SECRET, &context()).await.unwrap();
+    let plaintext = STANDARD.encode(SECRET);
+    for body in [
+        format!(r#"{{"KeyId":1,"Plaintext":"{plaintext}"}}"#),
+        format!(r#"{{"Plaintext":"{plaintext}","KeyId":1}}"#),
+        format!(r#"{{"Plaintext":"{plaintext}""#),
+        format!(r#"{{"Plaintext":{:?}}}"#, hex::encode(SECRET)) + "x",
+    ] {
+        let answer = || Fault::response(200, "application/x-amz-json-1.1", body.clone());
+        let (errors, log) = logged_at(tracing::Level::TRACE, async {
+            fake.inject(answer());
+            let decrypt = key.decrypt(&ciphertext, &context()).await.unwrap_err();
+            fake.inject(answer());
+            [decrypt, key.seal("x", &context()).await.unwrap_err()]
+        })
+        .await;
+        let mut shown = log;
+        for error in &errors {
+            assert_eq!(error.kind(), ErrorKind::InvalidResponse, "{error}");
+            let mut next: Option<&dyn std::error::Error> = Some(error);
+            while let Some(error) = next {
+                shown += &format!("{error} {error:?}\n");
+                next = error.source();
+            }
+        }
+        assert_eq!(trace_of(&SECRET, shown.as_bytes()), None, "{body}");
+    }
+}
+
+/// As a service does, whose role has the opener's policy alone: one `Decrypt`, of the address that is expected.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_example_opens_with_one_decrypt() {
+    let (fake, key) = fake_and_key().await;
+    let signer = SealedSigner::create(&key).await.unwrap();
+    let file = std::env::temp_dir().join(format!("kms-signer-open-{}.json", std::process::id()));
+    std::fs::write(&file, signer.sealed().to_string()).unwrap();
+    let before = fake.requests().len();
+    let endpoint = format!("http://{}", serve(&fake));
+    let open = |expected: &str| {
+        let mut command = example_at("sealed_signer", &endpoint);
+        command.args(["--key-id", key.key().as_ref(), "--expect", expected, "--open"]).arg(&file);
+        text(&command.output().unwrap())
+    };
+    let (out, err) = open("0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266");
+    assert!(err.contains("error: ") && err.contains("address") && !out.contains("signed"), "{out}{err}");
+    let (out, err) = open(&signer.address().to_string());
+    assert!(out.contains("signed     1000 times"), "{out}{err}");
+    assert_eq!(operations(&fake)[before..], ["Decrypt"]);
+    std::fs::remove_file(file).unwrap();
 }
 
 /// The example with a known key, everything logged, and a folder of its own for whatever it writes.

@@ -105,11 +105,25 @@ async fn what_is_not_as_it_was_is_refused_by_kind() {
         (vec![1; 33], ErrorKind::InvalidCiphertext),
     ] {
         fake.inject(Fault::set_field("Plaintext", &STANDARD.encode(plain)));
-        assert_kind(&open(mine.sealed()).await, kind);
+        let error = open(mine.sealed()).await;
+        assert_kind(&error, kind);
+        assert!(error.request_id().is_some(), "{error}");
     }
     Keys::new(fake.client()).disable(ALIAS).await.unwrap();
     assert_kind(&open(mine.sealed()).await, ErrorKind::KeyUnusable);
     assert_kind(&SealedSigner::create(&key).await.unwrap_err(), ErrorKind::KeyUnusable);
+}
+
+#[tokio::test]
+async fn what_is_sealed_for_another_address_is_not_sent() {
+    let (fake, key) = fake_and_key().await;
+    let [mine, other] = [SealedSigner::create(&key).await.unwrap(), SealedSigner::create(&key).await.unwrap()];
+    let before = fake.requests().len();
+    let error = SealedSigner::open_expecting(&key, other.sealed(), mine.address()).await.unwrap_err();
+    assert_kind(&error, ErrorKind::AddressMismatch);
+    assert_eq!(fake.requests().len(), before);
+    let opened = SealedSigner::open_expecting(&key, mine.sealed(), mine.address()).await.unwrap();
+    assert_eq!(opened.address(), mine.address());
 }
 
 #[tokio::test]
@@ -121,7 +135,7 @@ async fn a_text_that_is_no_sealed_key_is_not_repeated() {
         good.replacen(from, to, 1)
     };
     let address = &good[good.find("0x").unwrap()..][..42];
-    for wrong in [
+    let wrong = [
         String::new(),
         SECRET.to_owned(),
         format!("{{{SECRET:?}:1}}"),
@@ -134,11 +148,22 @@ async fn a_text_that_is_no_sealed_key_is_not_repeated() {
         replaced("arn:aws", "nra:aws"),
         replaced(r#""ciphertext":""#, r#""ciphertext":"-"#),
         format!("{good}{}", " ".repeat(1 << 14)),
-    ] {
+    ];
+    for wrong in &wrong {
         let error = wrong.parse::<SealedKey>().unwrap_err();
         assert_kind(&error, ErrorKind::InvalidCiphertext);
         assert!(!format!("{error} {error:?}").contains(&SECRET[2..]), "{error}");
     }
+    let [string, bytes] = [json!(SECRET).to_string(), format!("{:?}", SECRET.parse::<B256>().unwrap().0)];
+    for wrong in wrong.iter().map(String::as_str).chain([string.as_str(), &bytes]) {
+        if let Err(error) = serde_json::from_str::<SealedKey>(wrong) {
+            assert!(!format!("{error} {error:?}").contains(&SECRET[2..]), "{error}");
+        } else {
+            assert_eq!(wrong.trim(), good, "serde reads any length");
+        }
+    }
+    let error = serde_json::from_str::<SealedKey>(&string).unwrap_err().to_string();
+    assert!(error.starts_with("this is no sealed key: not an object of its members"), "{error}");
 }
 
 #[tokio::test]

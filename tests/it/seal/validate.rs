@@ -9,7 +9,7 @@ use kms_signer::{
 };
 use serde_json::json;
 
-use super::{ALIAS, context, fake_and_key, operations};
+use super::{ALIAS, another, context, fake_and_key, operations};
 use crate::assert_kind;
 
 const SERVICE: &str = "arn:aws:iam::111122223333:role/service";
@@ -88,4 +88,15 @@ async fn a_kms_that_knows_no_dry_run_is_asked_to_decrypt_what_it_encrypted() {
     key.validate(&context()).await.unwrap();
     let asked = fake.requests().pop().unwrap();
     assert!(asked.body().contains(&blob) && !asked.body().contains("IGNORE_CIPHERTEXT"), "{asked:?}");
+
+    let other = another(&fake).await;
+    for (encrypted_by, decrypted_by, operation) in
+        [(&other, &key, Operation::Encrypt), (&key, &other, Operation::Decrypt)]
+    {
+        fake.inject(body(json!({ "KeyId": encrypted_by.key().as_ref(), "CiphertextBlob": blob })).on("Encrypt"));
+        fake.inject(body(json!({ "KeyId": decrypted_by.key().as_ref(), "Plaintext": "AA==" })).on("Decrypt"));
+        let error = key.validate(&context()).await.unwrap_err();
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::KeyChanged, operation), "{error}");
+        fake.clear_faults();
+    }
 }

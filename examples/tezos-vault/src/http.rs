@@ -102,14 +102,15 @@ async fn signature(app: &App, key: &str, request: Request) -> Result<String, Ref
     if length(&head.headers).is_some_and(|length| length > MOST_BYTES) {
         return Err(too_large());
     }
-    let _place =
-        app.places.try_acquire().map_err(|_| Refusal::new(503, "too many requests are under way; try again"))?;
     let body = timeout(BODY_WITHIN, to_bytes(body, MOST_BYTES)).await;
     let body = body.map_err(|_| Refusal::new(408, "the body did not come in time"))?.map_err(|_| too_large())?;
     let text: String = serde_json::from_slice(&body).map_err(|_| Refusal::new(400, "the body is no JSON string"))?;
     let bytes = Some(&text).filter(|text| !text.starts_with("0x")).and_then(|text| hex::decode(text).ok());
     let bytes = bytes.ok_or_else(|| Refusal::new(400, "the body is not in hexadecimal"))?;
     let authentication = head.uri.query().and_then(authentication);
+    // Only what was read: slow bodies must not take the places of a baker.
+    let _place =
+        app.places.try_acquire().map_err(|_| Refusal::new(503, "too many requests are under way; try again"))?;
     app.service.sign(&hash, bytes, authentication).await.map(|signature| signature.to_string())
 }
 

@@ -23,6 +23,8 @@ const FOLDER: &str = "watermark_v2";
 /// What Signatory had before, and turns into the other when it starts.
 const OLDER: [&str; 2] = ["watermark", "watermark_v1"];
 const LOCK: &str = "tezos-vault.lock";
+/// A request names its chain, and each has a file: who may ask must not make files without end.
+const MOST_CHAINS: usize = 16;
 
 /// By key, then by kind.
 type Content = BTreeMap<String, BTreeMap<String, Entry>>;
@@ -30,9 +32,7 @@ type Content = BTreeMap<String, BTreeMap<String, Entry>>;
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    #[serde(default)]
     level: u32,
-    #[serde(default)]
     round: u32,
     #[serde(default)]
     hash: Option<String>,
@@ -73,7 +73,13 @@ impl Marks {
                 folder.display()
             ));
         }
-        fs::create_dir_all(&folder).map_err(wrong)?;
+        if !folder.exists() {
+            tracing::warn!(
+                folder = %folder.display(),
+                "there are no watermarks yet: if blocks were signed with these keys before, restore them, or one level may be signed twice"
+            );
+        }
+        create(&folder).map_err(wrong)?;
         let lock = File::create(folder.join(LOCK)).map_err(wrong)?;
         if lock.try_lock().is_err() {
             return Err(format!("{}: another program keeps these watermarks", folder.display()));
@@ -85,6 +91,9 @@ impl Marks {
                 read(&path, &mut marks).map_err(|error| format!("{}: {error}", path.display()))?;
             }
         }
+        // What was read may be no further than the page cache; from now on it is taken for durable.
+        sync_folder(&folder).map_err(wrong)?;
+        tracing::info!(folder = %folder.display(), chains = marks.chains(), "watermarks");
         Ok(Self(Arc::new(Shared { marks: Mutex::new(marks), folder: Some(folder), _lock: Some(lock) })))
     }
 
@@ -94,27 +103,52 @@ impl Marks {
     ///
     /// 409 if something else was signed, 500 if the file cannot be written.
     pub fn pass(&self, key: &PublicKeyHash, request: &Request, digest: B256) -> Result<Advance, Refusal> {
-        // What a panic left behind is whole: it is replaced at once.
+        let (Some(kind), Some(at)) = (MarkKind::of(request.kind()), request.position()) else {
+            return Ok(Advance::None);
+        };
+        // What a panic left behind is what was durable: a mark is taken back unless it was written.
         let mut marks = self.0.marks.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut next = marks.clone();
-        let advance = next.advance(key, request, digest).map_err(|error| Refusal::new(409, error.to_string()))?;
-        if advance == Advance::Raised
-            && let (Some(folder), Some(at)) = (&self.0.folder, request.position())
-        {
-            write(folder, at.chain_id, &next).map_err(|error| {
-                tracing::error!(folder = %folder.display(), %error, "the watermark cannot be written");
-                Refusal::new(500, "the watermark cannot be written, so nothing is signed")
-            })?;
+        let before = marks.get(at.chain_id, key, kind).copied();
+        if before.is_none() && marks.of_chain(at.chain_id).next().is_none() && marks.chains() >= MOST_CHAINS {
+            let message =
+                format!("there are watermarks of {MOST_CHAINS} chains, and this is one more: name allowed_chains");
+            return Err(Refusal::new(409, message));
         }
-        *marks = next;
+        let advance = marks.advance(key, request, digest).map_err(|error| Refusal::new(409, error.to_string()))?;
+        if advance == Advance::Raised
+            && let Some(folder) = &self.0.folder
+            && let Err(error) = write(folder, at.chain_id, &marks)
+        {
+            marks.take_back(key, request, before);
+            tracing::error!(folder = %folder.display(), %error, "the watermark cannot be written");
+            return Err(Refusal::new(500, "the watermark cannot be written, so nothing is signed"));
+        }
         Ok(advance)
     }
+}
+
+/// Makes a folder and those above it, each durable in its own.
+fn create(folder: &Path) -> io::Result<()> {
+    let missing: Vec<_> = folder.ancestors().take_while(|folder| !folder.exists()).map(Path::to_owned).collect();
+    fs::create_dir_all(folder)?;
+    for made in missing {
+        if let Some(above) = made.parent() {
+            sync_folder(if above.as_os_str().is_empty() { Path::new(".") } else { above })?;
+        }
+    }
+    Ok(())
+}
+
+/// A folder can be opened and synced on Unix only.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 fn read(path: &Path, marks: &mut HighWatermarks) -> Result<(), String> {
     let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
     let chain_id: ChainId = name.parse().map_err(|_| "its name is no chain id".to_owned())?;
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
+    File::open(path).and_then(|file| file.sync_all()).map_err(|error| error.to_string())?;
     let content: Content = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     for (key, kinds) in content {
         let hash: PublicKeyHash = key.parse().map_err(|_| format!("{key} is no public key hash"))?;
@@ -152,6 +186,5 @@ fn write(folder: &Path, chain_id: ChainId, marks: &HighWatermarks) -> io::Result
     file.write_all(&text)?;
     file.sync_all()?;
     fs::rename(&beside, &path)?;
-    // A folder can be opened and synced on Unix only.
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    sync_folder(folder)
 }

@@ -33,7 +33,7 @@ pub struct Policy {
     operations: BTreeSet<RequestKind>,
     /// Names, as an operation has them.
     kinds: BTreeSet<&'static str>,
-    /// Any, where there are none.
+    /// Any, where there is no list; none, where it is empty.
     chains: Option<BTreeSet<ChainId>>,
 }
 
@@ -93,6 +93,13 @@ impl Policy {
     #[must_use]
     pub fn allow_chain(mut self, chain_id: ChainId) -> Self {
         self.chains.get_or_insert_default().insert(chain_id);
+        self
+    }
+
+    /// Allows blocks and consensus operations of no chain but these and those that are named beside them; of none at all, if there is none.
+    #[must_use]
+    pub fn allow_chains(mut self, chain_ids: impl IntoIterator<Item = ChainId>) -> Self {
+        self.chains.get_or_insert_default().extend(chain_ids);
         self
     }
 

@@ -107,7 +107,7 @@ impl HighWatermarks {
         let place = (at.chain_id, *key, kind);
         let next = Mark { level: at.level, round: at.round, digest: Some(digest) };
         match self.0.get(&place) {
-            Some(last) if last.digest == next.digest => return Ok(Advance::Repeated),
+            Some(last) if *last == next => return Ok(Advance::Repeated),
             Some(last) if (next.level, next.round) <= (last.level, last.round) => {
                 return Err(refused(request, &next, last));
             }
@@ -122,6 +122,24 @@ impl HighWatermarks {
         self.0.get(&(chain_id, *key, kind))
     }
 
+    /// Takes back what a request raised and could not be kept: `before` is what [`get`](Self::get) gave until then.
+    pub fn take_back(&mut self, key: &PublicKeyHash, request: &Request, before: Option<Mark>) {
+        if let (Some(kind), Some(at)) = (MarkKind::of(request.kind()), request.position()) {
+            let place = (at.chain_id, *key, kind);
+            match before {
+                Some(mark) => drop(self.0.insert(place, mark)),
+                None => drop(self.0.remove(&place)),
+            }
+        }
+    }
+
+    /// How many chains have one.
+    pub fn chains(&self) -> usize {
+        let mut chains: Vec<_> = self.0.keys().map(|(chain_id, ..)| *chain_id).collect();
+        chains.dedup();
+        chains.len()
+    }
+
     /// Puts in what was kept elsewhere. Of two the higher stays; at one level and round, one without a digest.
     pub fn restore(&mut self, chain_id: ChainId, key: PublicKeyHash, kind: MarkKind, mark: Mark) {
         let last = self.0.entry((chain_id, key, kind)).or_insert(mark);
@@ -134,10 +152,8 @@ impl HighWatermarks {
 
     /// Those of a chain, in the order of keys and kinds.
     pub fn of_chain(&self, chain_id: ChainId) -> impl Iterator<Item = (&PublicKeyHash, MarkKind, &Mark)> {
-        self.0
-            .iter()
-            .filter(move |((chain, ..), _)| *chain == chain_id)
-            .map(|((_, key, kind), mark)| (key, *kind, mark))
+        let of_chain = self.0.iter().filter(move |((chain, ..), _)| *chain == chain_id);
+        of_chain.map(|((_, key, kind), mark)| (key, *kind, mark))
     }
 }
 

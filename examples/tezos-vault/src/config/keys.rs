@@ -25,7 +25,7 @@ pub(super) fn read(at: &At<'_>) -> Result<KeyConfig, String> {
     if at.is_null() {
         return Ok(key);
     }
-    let (mut allow, mut operations, mut kinds, mut chains) = (None, Vec::new(), Vec::new(), BTreeSet::new());
+    let (mut allow, mut operations, mut kinds, mut chains) = (None, Vec::new(), Vec::new(), None::<BTreeSet<ChainId>>);
     for (name, at) in at.entries()? {
         match name {
             "log_payloads" => key.log_payloads = at.flag()?,
@@ -33,7 +33,10 @@ pub(super) fn read(at: &At<'_>) -> Result<KeyConfig, String> {
             "allow" => allow = Some(at),
             "allowed_operations" => operations = at.list(false)?,
             "allowed_kinds" => kinds = at.list(false)?,
+            "allowed_chains" if at.is_null() => {}
+            // An empty list allows none.
             "allowed_chains" => {
+                let chains = chains.get_or_insert_default();
                 for at in at.list(false)? {
                     chains.insert(at.text()?.parse::<ChainId>().map_err(|_| at.error("this is no chain id: Net…"))?);
                 }
@@ -55,13 +58,21 @@ pub(super) fn read(at: &At<'_>) -> Result<KeyConfig, String> {
             }
         }
         None => {
+            let is_generic = operations.iter().any(|at| at.text() == Ok("generic"));
             for at in operations {
                 policy = allow_operation(policy, at.text()?).ok_or_else(|| wrong(&at, "request"))?;
             }
-            policy = allow_kinds(policy, &kinds)?;
+            // Without `generic` no kind is allowed but what a request of older words stands for.
+            let allowed = allow_kinds(policy.clone(), &kinds)?;
+            if is_generic {
+                policy = allowed;
+            }
         }
     }
-    key.policy = chains.into_iter().fold(policy, Policy::allow_chain);
+    key.policy = match chains {
+        Some(chains) => policy.allow_chains(chains),
+        None => policy,
+    };
     Ok(key)
 }
 

@@ -68,6 +68,9 @@ pub(super) fn read(name: &str, at: &At<'_>) -> Result<VaultConfig, String> {
         (Some(access_key_id), Some(secret_access_key)) => {
             Some(Credentials { access_key_id, secret_access_key, session_token: token })
         }
+        (None, None) if token.is_some() => {
+            return Err(at.error("session_token needs access_key_id and secret_access_key"));
+        }
         (None, None) => None,
         _ => return Err(at.error("access_key_id and secret_access_key belong together")),
     };

@@ -174,3 +174,28 @@ fn the_rules_of_a_key() {
         "[generic] [ballot:yay stake]"
     );
 }
+
+/// What is not named is not allowed, however the lists are written.
+#[test]
+fn lists_allow_no_more_than_they_name() {
+    use kms_signer::tezos::Request;
+
+    let check = |rules: &str, bytes: &[u8]| {
+        let text = format!("tezos: {{tz3VfoCwiQyMNYnaseFLFAjN9AQJQnhvddjG: {rules}}}\nvaults: {{a: {{driver: awskms, config: {{region: us-east-1}}}}}}");
+        let config = Config::parse(&text).unwrap();
+        let key = config.keys.values().next().unwrap();
+        key.policy.check(&Request::parse(bytes).unwrap()).is_ok()
+    };
+    for (rules, transaction, attestation) in [
+        ("", false, true),
+        ("{allowed_operations: [generic], allowed_kinds: [transaction]}", true, false),
+        // `failing_noop` stands for a generic request, and for nothing else in one.
+        ("{allowed_operations: [failing_noop], allowed_kinds: [transaction]}", false, false),
+        ("{allowed_operations: [attestation]}", false, true),
+        ("{allowed_operations: [attestation], allowed_chains: []}", false, false),
+        ("{allowed_operations: [attestation], allowed_chains: [NetXxkAx4woPLyu]}", false, true),
+        ("{allowed_operations: [attestation], allowed_chains: [NetXdQprcVkpaWU]}", false, false),
+    ] {
+        assert_eq!((check(rules, TRANSACTION), check(rules, &ATTESTATION)), (transaction, attestation), "{rules}");
+    }
+}

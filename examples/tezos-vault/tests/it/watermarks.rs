@@ -61,8 +61,29 @@ async fn the_mark_is_made_before_kms_is_asked() {
     kms.fake.inject(Fault::error("KMSInternalException", 500, "no").on("Sign"));
     let said = vault.refuses(&ATTESTATION, 503).await;
     assert!(said.contains("try again") && !said.contains("KMSInternal"), "{said}");
+    // It is in the file, not only in memory.
+    let kept = std::fs::read_to_string(file(&folder)).unwrap();
+    assert!(kept.contains("20877") && kept.contains("\"vh"), "{kept}");
     vault.refuses(&attestation(20_877, 0, 1), 409).await;
     vault.signs(&ATTESTATION).await;
+    vault.end().await;
+}
+
+/// A request names its chain: whoever may ask must not make files without end.
+#[tokio::test]
+async fn only_so_many_chains_have_watermarks() {
+    let (kms, folder) = (Kms::new(NewKey::p256()).await, Folder::new());
+    let vault = kms.serve(kms.config("", RULES), Marks::open(&folder.0).unwrap()).await;
+    let of_chain = |chain: u8| {
+        let mut bytes = ATTESTATION.to_vec();
+        bytes[4] = chain;
+        bytes
+    };
+    for chain in 0..16 {
+        vault.signs(&of_chain(chain)).await;
+    }
+    let said = vault.refuses(&of_chain(16), 409).await;
+    assert!(said.contains("allowed_chains"), "{said}");
     vault.end().await;
 }
 
@@ -116,8 +137,16 @@ fn what_cannot_be_trusted_stops_the_start() {
         ("", "EOF"),
         ("{", "EOF"),
         ("{\"tz3\": {}}", "no public key hash"),
-        ("{\"tz1WGcYos3hL7GXYXjKrMnSFdkT7FyXnFBvf\": {\"vote\": {}}}", "no kind of watermark"),
-        ("{\"tz1WGcYos3hL7GXYXjKrMnSFdkT7FyXnFBvf\": {\"block\": {\"hash\": \"vh\"}}}", "no hash of a request"),
+        (
+            "{\"tz1WGcYos3hL7GXYXjKrMnSFdkT7FyXnFBvf\": {\"vote\": {\"level\": 1, \"round\": 0}}}",
+            "no kind of watermark",
+        ),
+        (
+            "{\"tz1WGcYos3hL7GXYXjKrMnSFdkT7FyXnFBvf\": {\"block\": {\"level\": 1, \"round\": 0, \"hash\": \"vh\"}}}",
+            "no hash of a request",
+        ),
+        ("{\"tz1WGcYos3hL7GXYXjKrMnSFdkT7FyXnFBvf\": {\"block\": {}}}", "missing field `level`"),
+        ("{\"tz1WGcYos3hL7GXYXjKrMnSFdkT7FyXnFBvf\": {\"block\": {\"level\": 5}}}", "missing field `round`"),
         ("{\"tz1WGcYos3hL7GXYXjKrMnSFdkT7FyXnFBvf\": {\"block\": {\"level\": -1}}}", "invalid value"),
     ] {
         std::fs::write(file(&folder), content).unwrap();

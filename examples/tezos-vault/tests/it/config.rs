@@ -181,7 +181,9 @@ fn lists_allow_no_more_than_they_name() {
     use kms_signer::tezos::Request;
 
     let check = |rules: &str, bytes: &[u8]| {
-        let text = format!("tezos: {{tz3VfoCwiQyMNYnaseFLFAjN9AQJQnhvddjG: {rules}}}\nvaults: {{a: {{driver: awskms, config: {{region: us-east-1}}}}}}");
+        let text = format!(
+            "tezos: {{tz3VfoCwiQyMNYnaseFLFAjN9AQJQnhvddjG: {rules}}}\nvaults: {{a: {{driver: awskms, config: {{region: us-east-1}}}}}}"
+        );
         let config = Config::parse(&text).unwrap();
         let key = config.keys.values().next().unwrap();
         key.policy.check(&Request::parse(bytes).unwrap()).is_ok()

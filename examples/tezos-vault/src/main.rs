@@ -66,7 +66,12 @@ async fn run(args: Args) -> Outcome {
         Some(Command::Serve { listen }) => *listen,
         _ => None,
     };
-    let Some(path) = args.config else { return demo(listen).await };
+    let Some(path) = args.config else {
+        if let Some(Command::List) = args.command {
+            return Err("--demo serves a key that is new each time: there is nothing to list before".into());
+        }
+        return demo(listen).await;
+    };
     let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let text = std::fs::read_to_string(&path).map_err(|error| wrong(&error))?;
     let mut config = Config::parse(&text).map_err(|error| wrong(&error))?;

@@ -30,8 +30,17 @@ fuzz_target!(|input: &[u8]| {
             id.clone_into(&mut key);
         }
     }
-    assert!(kms.requests().iter().map(|request| request.body()).eq(&bodies));
+    let logged = kms.requests();
+    assert_eq!(logged.len(), bodies.len());
+    for (logged, sent) in logged.iter().zip(&bodies) {
+        // A plaintext is the one thing that is left out.
+        assert!(logged.body() == sent || (has_plaintext(sent) && !has_plaintext(logged.body())));
+    }
 });
+
+fn has_plaintext(body: &str) -> bool {
+    serde_json::from_str::<Map<String, Value>>(body).is_ok_and(|fields| fields.contains_key("Plaintext"))
+}
 
 /// A KMS with one key, which has an alias, and the id of the key.
 fn start() -> Option<(FakeKms, String)> {

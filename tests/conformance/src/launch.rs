@@ -1,6 +1,15 @@
 //! Programs that cargo built beside a test, and their ends.
 
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, Receiver},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// What takes longer hangs. It is more than any program here gives itself to end.
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// An example, with the environment of a user whose KMS is at `kms`.
 ///
@@ -57,15 +66,29 @@ impl Process {
     }
 
     /// What it prints, where that was piped, once.
-    pub fn take_stdout(&mut self) -> ChildStdout {
-        self.child.stdout.take().unwrap()
+    pub fn lines(&mut self) -> Lines {
+        let lines = BufReader::new(self.child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || lines.for_each(|line| drop(sender.send(line))));
+        Lines(receiver)
     }
 
     /// Sends it a signal by its name, for instance TERM, and waits for its end.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end.
     pub fn signal(&mut self, name: &str) -> ExitStatus {
         let signal = format!("-{name}");
         assert!(Command::new("kill").args([&signal, &self.child.id().to_string()]).status().unwrap().success());
-        let status = self.child.wait().unwrap();
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(begun.elapsed() < PATIENCE, "it goes on after the signal {name}");
+            thread::sleep(Duration::from_millis(5));
+        };
         self.end();
         status
     }
@@ -87,5 +110,19 @@ impl Drop for Process {
         if !self.ended {
             self.end();
         }
+    }
+}
+
+/// What a process prints. It is read whether or not anybody asks for it, so that the process is never held up.
+pub struct Lines(Receiver<String>);
+
+impl Lines {
+    /// The next line.
+    ///
+    /// # Panics
+    ///
+    /// If there is none, because the process has ended or hangs.
+    pub fn wait(&self) -> String {
+        self.0.recv_timeout(PATIENCE).expect("it ended, see above, or prints nothing")
     }
 }

@@ -12,7 +12,10 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::Command,
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
 
@@ -21,7 +24,7 @@ use alloy_primitives::{Address, B256, U256};
 use alloy_provider::{Provider, ProviderBuilder};
 use alloy_rpc_types_eth::TransactionRequest;
 use client::{Asked, Client};
-use conformance::{behaviours::ACCOUNT_0, endpoint, import::import, target::Target};
+use conformance::{behaviours::ACCOUNT_0, endpoint, import::import, launch::PATIENCE, target::Target};
 use futures_util::future::join_all;
 use kms_signer::{
     Stage,
@@ -246,23 +249,28 @@ async fn every_signature_outlives_a_kill_in_the_audit_file() {
     for round in 0..3 {
         let mut program = Program::start(&kms.url, &["--config", config.to_str().unwrap()]);
         let from = Client::new(&program.url, "one").account().await;
+        let killed = AtomicBool::new(false);
         let clients = join_all((0..32).map(|place| {
-            let (client, returned) = (Client::new(&program.url, "one"), &returned);
+            let (client, returned, killed) = (Client::new(&program.url, "one"), &returned, &killed);
             async move {
                 for number in 0.. {
                     let text = format!("hello {round} {place} {number}");
                     match client.try_ask(from, &Asked::Message(text)).await {
-                        Some(answer) => returned.lock().unwrap().insert(answer.unwrap()),
-                        // It is dead.
-                        None => return,
+                        Ok(answer) => returned.lock().unwrap().insert(answer.unwrap()),
+                        // Nobody is told of the end of a process later than it ends.
+                        Err(error) if killed.load(SeqCst) && !error.is_timeout() => return,
+                        Err(error) => panic!("round {round}, client {place}: no answer to {number}: {error:?}"),
                     };
                 }
             }
         }));
         let kill = async {
+            let begun = Instant::now();
             while returned.lock().unwrap().len() < 200 * (round + 1) {
+                assert!(begun.elapsed() < PATIENCE, "round {round}: {} returned", returned.lock().unwrap().len());
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
+            killed.store(true, SeqCst);
             program.signal("KILL");
         };
         tokio::join!(clients, kill);

@@ -4,6 +4,7 @@ use alloy_consensus::{SignableTransaction, TxEnvelope};
 use alloy_dyn_abi::TypedData;
 use alloy_eips::Decodable2718;
 use alloy_primitives::{Address, B256, Bytes, Signature, U256, eip191_hash_message};
+use conformance::launch::PATIENCE;
 use serde_json::{Value, json};
 
 pub struct Client {
@@ -85,7 +86,7 @@ impl Asked {
 
 impl Client {
     pub fn new(url: &str, token: &str) -> Self {
-        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         Self { http, url: url.to_owned(), token: token.to_owned() }
     }
 
@@ -108,11 +109,11 @@ impl Client {
         self.try_ask(from, asked).await.expect("it answers")
     }
 
-    /// None if there is no answer.
-    pub async fn try_ask(&self, from: Address, asked: &Asked) -> Option<Answer> {
+    /// An error if there is no answer.
+    pub async fn try_ask(&self, from: Address, asked: &Asked) -> reqwest::Result<Answer> {
         let (method, params) = asked.call(from);
-        let answer: Value = self.post(method, params).await.ok()?.json().await.ok()?;
-        Some(match answer.get("error") {
+        let answer: Value = self.post(method, params).await?.json().await?;
+        Ok(match answer.get("error") {
             None => Ok(asked.check(from, &answer["result"])),
             Some(error) => {
                 Err((error["code"].as_i64().unwrap(), error["message"].as_str().unwrap_or_default().to_owned()))

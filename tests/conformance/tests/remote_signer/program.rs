@@ -1,7 +1,6 @@
 //! The program, its configuration, and a KMS for it.
 
 use std::{
-    io::{BufRead, BufReader},
     net::Ipv4Addr,
     path::PathBuf,
     process::{ExitStatus, Stdio},
@@ -33,13 +32,10 @@ impl Program {
         let mut command = launch::program("remote-signer", kms);
         command.args(arguments).args(["--listen", "127.0.0.1:0"]).env("RUST_LOG", "warn,kms_signer=error");
         let mut process = Process::start(command.stdout(Stdio::piped()));
-        let mut lines = BufReader::new(process.take_stdout()).lines().map(Result::unwrap);
-        let url = lines.next().expect("it ended; see above");
-        let address = arguments
-            .contains(&"--demo")
-            .then(|| lines.next().unwrap().strip_prefix("address").unwrap().trim().to_owned());
-        // The rest, so that it is not told that nobody listens.
-        std::thread::spawn(move || lines.for_each(drop));
+        let lines = process.lines();
+        let url = lines.wait();
+        let address =
+            arguments.contains(&"--demo").then(|| lines.wait().strip_prefix("address").unwrap().trim().to_owned());
         Self { process, url, address }
     }
 

@@ -14,9 +14,10 @@ unset AWS_PROFILE AWS_ENDPOINT_URL AWS_ENDPOINT_URL_KMS AWS_SESSION_TOKEN KMS_KE
 # Behaviours that an emulator lacks end in a panic that is expected; its backtrace says nothing.
 export CARGO_TERM_COLOR=never RUST_BACKTRACE=0
 
+# What hangs is a failure, and is ended: the longest of these takes a few minutes, or some more where all must be compiled.
 step() {
     printf '\n== %s\n' "$*"
-    "$@"
+    tests/limit.py 30 "$@"
 }
 
 step cargo fmt --all --check

@@ -29,7 +29,7 @@ CAST=$STACK/node_modules/@foundry-rs/cast-$BUILD/bin/cast
 PYTHON_PACKAGES=('ministack==1.5.33' 'microburst==0.10.0' 'cryptography>=42')
 # Without what they depend on: cargo-lambda needs half a gigabyte of Zig to cross-compile, and nothing to run functions.
 PYTHON_PROGRAMS=('cargo-lambda==1.9.2')
-NPM_PACKAGES=('@foundry-rs/anvil@1.7.1' '@foundry-rs/cast@1.7.1' '@ethersproject/testcases@5.8.0')
+NPM_PACKAGES=('@foundry-rs/anvil@1.7.1' '@foundry-rs/cast@1.7.1' '@ethersproject/testcases@5.8.0' '@taquito/remote-signer@21.0.0')
 
 ACCOUNT=123456789012
 
@@ -164,6 +164,7 @@ ETH_RPC_URL=http://127.0.0.1:$node
 ETH_RPC_URL_PRAGUE=http://127.0.0.1:$prague
 CARGO_LAMBDA=$VENV/bin/cargo-lambda
 CAST=$CAST
+NODE_MODULES=$STACK/node_modules
 ENV
 }
 

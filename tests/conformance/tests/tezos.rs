@@ -1,4 +1,4 @@
-//! The package `tezos-vault` with keys in an emulator: list, signatures over HTTP, refusals, and `kill -9`. `cargo test -p tezos-vault` builds it.
+//! The package `tezos-vault` with keys in an emulator: list, signatures over HTTP, also for Taquito, refusals, and `kill -9`. `cargo test -p tezos-vault` builds it.
 
 use std::{
     fs::{self, File},
@@ -149,6 +149,17 @@ impl Vault {
         key.verify(bytes, answer["signature"].as_str().unwrap());
     }
 
+    /// What Taquito's client makes of it: a line for the public key, and one for each operation.
+    fn taquito(&self, key: &Key, operations: &[&[u8]]) -> Vec<Value> {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tezos/taquito.cjs");
+        let mut node = Command::new("node");
+        node.env("NODE_PATH", endpoint("NODE_MODULES")).args([script, &self.url, &key.hash]);
+        // It sets the first byte, the watermark, itself.
+        let output = node.args(operations.iter().map(|bytes| hex::encode(&bytes[1..]))).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
     async fn refuses(&self, key: &Key, bytes: &[u8], status: u16, why: &str) {
         let (found, answer) = self.ask(key, bytes).await;
         println!("{found} {answer}");
@@ -158,7 +169,7 @@ impl Vault {
 }
 
 #[tokio::test]
-#[ignore = "needs KMS_ENDPOINT, started by tests/stack.sh"]
+#[ignore = "needs KMS_ENDPOINT and NODE_MODULES, started and installed by tests/stack.sh"]
 async fn a_vault_of_signatory() {
     let kms = endpoint("KMS_ENDPOINT");
     let client = KmsClient::builder().region("us-east-1").endpoint_url(&kms).static_credentials("test", "test", None);
@@ -198,6 +209,13 @@ async fn a_vault_of_signatory() {
             vault.signs(key, TRANSACTION).await;
         }
         vault.refuses(key, DELEGATION, 403, "the operation delegation is not allowed").await;
+        let answers = vault.taquito(key, &[TRANSACTION, DELEGATION]);
+        println!("{answers:?}");
+        assert_eq!(answers[0], json!({"publicKey": public_key.to_string()}));
+        key.verify(TRANSACTION, answers[1]["signature"].as_str().unwrap());
+        assert_eq!(answers[2]["error"], "OperationNotAuthorized");
+        assert!(answers[2]["cause"].as_str().unwrap().contains("the operation delegation is not allowed"));
+        assert_eq!(answers.len(), 3);
         vault.signs(key, &ATTESTATION).await;
         vault.refuses(key, &double(), 409, "another one was signed at level 20877").await;
     }

@@ -73,7 +73,7 @@ impl Process {
         Lines(receiver)
     }
 
-    /// Sends it a signal by its name, for instance TERM, and waits for its end.
+    /// Sends it a signal by its name, for instance TERM, and waits for its end. What it started is left to it.
     ///
     /// # Panics
     ///
@@ -89,7 +89,7 @@ impl Process {
             assert!(begun.elapsed() < PATIENCE, "it goes on after the signal {name}");
             thread::sleep(Duration::from_millis(5));
         };
-        self.end();
+        self.ended = true;
         status
     }
 

@@ -3,6 +3,7 @@
 //! Memory is bounded, whatever is asked: a window is kept in slices, and of replacements only so many are known as such.
 
 mod counter;
+mod slots;
 mod window;
 
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,12 +1,13 @@
 //! One limit, and what counts against it.
 
 use core::hash::{Hash, Hasher};
-use std::collections::{HashMap, VecDeque, hash_map::Entry};
+use std::collections::HashMap;
 
 use alloy_primitives::{Address, ChainId, U256};
 
 use super::{
     LimitRule, Spending, show_wei,
+    slots::Slots,
     window::{SLICES, Window, has_left},
 };
 
@@ -26,9 +27,7 @@ pub(super) struct Counter {
     slice_millis: u64,
     now: u64,
     windows: HashMap<Scope, Window>,
-    slots: HashMap<Key, Slot>,
-    /// The keys of `slots`, the oldest first.
-    order: VecDeque<Key>,
+    slots: Slots<Key, Slot>,
 }
 
 /// Whose spending is added up.
@@ -52,7 +51,8 @@ struct Key {
 struct Slot {
     counted: Option<Amount>,
     signed: Option<Amount>,
-    held: Vec<(u64, Amount)>,
+    /// The number of each that is under way, and its wei.
+    held: Vec<(u64, U256)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -69,8 +69,8 @@ impl Counter {
             limit,
             now: 0,
             windows: HashMap::new(),
-            slots: HashMap::new(),
-            order: VecDeque::new(),
+            // What is under way is kept.
+            slots: Slots::new(MAX_SLOTS, |slot| !slot.held.is_empty()),
         }
     }
 
@@ -107,20 +107,19 @@ impl Counter {
     }
 
     pub(super) fn hold(&mut self, number: u64, spending: &Spending) {
-        let amount = Amount { slice: UNDER_WAY, wei: spending.wei };
-        self.for_each_slot(spending, |slot| slot.held.push((number, amount)));
+        self.for_each_slot(spending, |slot| slot.held.push((number, spending.wei)));
     }
 
     pub(super) fn settle(&mut self, number: u64, spending: &Spending) {
         let amount = Amount { slice: self.now, wei: spending.wei };
         self.for_each_slot(spending, |slot| {
-            slot.held.retain(|(held, _)| *held != number);
+            slot.let_go(number);
             slot.signed = Some(amount.with(slot.signed));
         });
     }
 
     pub(super) fn release(&mut self, number: u64, spending: &Spending) {
-        self.for_each_slot(spending, |slot| slot.held.retain(|(held, _)| *held != number));
+        self.for_each_slot(spending, |slot| slot.let_go(number));
     }
 
     pub(super) fn restore(&mut self, spending: &Spending, at_millis: u64) {
@@ -173,16 +172,11 @@ impl Counter {
         let now = self.now;
         for (scope, _) in self.scopes(spending) {
             let key = Key::of(scope, spending);
-            let slot = match self.slots.entry(key) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => {
-                    self.order.push_back(key);
-                    new.insert(Slot::default())
-                }
-            };
-            change(slot);
-            let after = slot.highest(now);
-            let before = core::mem::replace(&mut slot.counted, after);
+            let (before, after) = self.slots.change(key, |slot| {
+                change(slot);
+                let after = slot.highest(now);
+                (core::mem::replace(&mut slot.counted, after), after)
+            });
             // A window that could not be made would have been refused before.
             let window = self.windows.entry(scope).or_default();
             window.advance(now);
@@ -191,21 +185,6 @@ impl Counter {
             }
             if let Some(amount) = after {
                 window.add(amount.slice, amount.wei);
-            }
-        }
-        self.make_room();
-    }
-
-    /// Forgets the oldest transactions, if there are too many. What is under way is kept.
-    fn make_room(&mut self) {
-        for _ in 0..self.order.len() {
-            if self.slots.len() <= MAX_SLOTS {
-                return;
-            }
-            let Some(oldest) = self.order.pop_front() else { return };
-            match self.slots.entry(oldest) {
-                Entry::Occupied(slot) if slot.get().held.is_empty() => drop(slot.remove()),
-                _ => self.order.push_back(oldest),
             }
         }
     }
@@ -228,8 +207,16 @@ impl Key {
 }
 
 impl Slot {
+    fn let_go(&mut self, number: u64) {
+        self.held.retain(|(held, _)| *held != number);
+        if self.held.is_empty() {
+            // Thousands of slots would each keep room for the next.
+            self.held = Vec::new();
+        }
+    }
+
     fn highest(&self, now: u64) -> Option<Amount> {
-        let amounts = self.signed.into_iter().chain(self.held.iter().map(|(_, amount)| *amount));
+        let amounts = self.signed.into_iter().chain(self.held.iter().map(|&(_, wei)| Amount { slice: UNDER_WAY, wei }));
         amounts.filter(|amount| !has_left(amount.slice, now)).reduce(|one, other| one.with(Some(other)))
     }
 }

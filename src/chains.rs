@@ -3,6 +3,8 @@
 #[cfg(any(feature = "solana", feature = "stellar"))]
 pub mod ed25519;
 mod kms_key;
+#[cfg(feature = "serde")]
+mod serde;
 #[cfg(feature = "solana")]
 pub mod solana;
 #[cfg(feature = "stellar")]

@@ -104,7 +104,7 @@
 //! | `stellar` | no | [`stellar`]: Ed25519 keys as Stellar's accounts |
 //! | `tracing` | no | [`TracingObserver`]: KMS calls as events of `tracing` |
 //! | `metrics` | no | [`MetricsObserver`]: KMS calls through the `metrics` facade |
-//! | `serde` | no | `Serialize` and `Deserialize` for key references, public keys and key records |
+//! | `serde` | no | `Serialize` and `Deserialize` for key references, public keys, key records, and the addresses, keys and signatures of other chains |
 //! | `fake-kms` | no | [`fake`]: FakeKms, for tests and demos only |
 //! | `full` | no | all of the above |
 //!

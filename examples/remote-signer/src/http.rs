@@ -25,6 +25,7 @@ use crate::{
     measure, rpc,
     service::{self, Service},
     settings::Limits,
+    warnings::Warnings,
 };
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -42,6 +43,8 @@ pub(crate) struct App {
     pub(crate) open_metrics: bool,
     pub(crate) limits: Limits,
     pub(crate) places: Arc<Semaphore>,
+    /// Those who are no caller.
+    pub(crate) strangers: Arc<Warnings>,
 }
 
 /// Why a request is not looked at.
@@ -95,7 +98,9 @@ async fn answer(
 /// Before a byte of the body is read.
 fn admit(app: &App, headers: &HeaderMap, peer: &Peer) -> Result<Arc<Caller>, Refusal> {
     let Some(caller) = app.service.callers.find(headers, peer.certificate.as_ref()) else {
-        tracing::warn!(peer = %peer.address, "a request without a token, or with one that is nobody's");
+        if let Some(left_out) = app.strangers.next() {
+            tracing::warn!(peer = %peer.address, left_out, "a request without a token, or with one that is nobody's");
+        }
         let error = RpcError::new(UNAUTHORIZED, "no token, or one that is nobody's");
         return Err(Refusal { status: StatusCode::UNAUTHORIZED, error });
     };

@@ -21,6 +21,8 @@ mod service;
 mod settings;
 pub mod tls;
 mod upstream;
+#[path = "../../support/warnings.rs"]
+mod warnings;
 
 pub use crate::{
     callers::{Account, Caller, Callers, Key},

@@ -24,6 +24,7 @@ use crate::{
     measure,
     service::Service,
     settings::Limits,
+    warnings::Warnings,
 };
 
 /// The most bytes of a request's head.
@@ -65,6 +66,7 @@ impl Server {
             open_metrics,
             limits,
             places: Arc::new(Semaphore::new(limits.in_flight)),
+            strangers: Arc::new(Warnings::new()),
         };
         let acceptor = Acceptor {
             tls: tls.map(TlsAcceptor::from),

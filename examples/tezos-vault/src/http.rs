@@ -21,7 +21,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use tokio::{sync::Semaphore, time::timeout};
 
-use crate::{measure, refusal::Refusal, service::Service};
+use crate::{measure, refusal::Refusal, service::Service, warnings::Warnings};
 
 /// A JSON text of hexadecimal digits, with some room for white space.
 const MOST_BYTES: usize = 2 * MAX_REQUEST + 1024;
@@ -36,6 +36,7 @@ const AT_ONCE: usize = 64;
 struct App {
     service: Arc<Service>,
     places: Arc<Semaphore>,
+    refusals: Arc<Warnings>,
 }
 
 pub(crate) fn router(service: Arc<Service>) -> Router {
@@ -43,7 +44,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route("/authorized_keys", get(authorized_keys))
         .route("/keys/{key}", get(public_key).post(sign))
         .fallback(async || refused(&Refusal::new(404, "there is nothing here")))
-        .with_state(App { service, places: Arc::new(Semaphore::new(AT_ONCE)) })
+        .with_state(App { service, places: Arc::new(Semaphore::new(AT_ONCE)), refusals: Arc::new(Warnings::new()) })
 }
 
 /// Health, and metrics where there are any.
@@ -84,7 +85,9 @@ async fn sign(State(app): State<App>, Path(key): Path<String>, request: Request)
     let response = match outcome {
         Ok(signature) => answer(StatusCode::OK, &json!({ "signature": signature })),
         Err(refusal) => {
-            tracing::warn!(key, status = refusal.status, reason = refusal.message, "refused");
+            if let Some(left_out) = app.refusals.next() {
+                tracing::warn!(key, status = refusal.status, reason = refusal.message, left_out, "refused");
+            }
             refused(&refusal)
         }
     };

@@ -12,6 +12,8 @@ pub mod measure;
 mod refusal;
 mod server;
 mod service;
+#[path = "../../support/warnings.rs"]
+mod warnings;
 mod yaml;
 
 pub use self::{

@@ -1,12 +1,28 @@
-//! Transactions: what alloy's wallets ask of a signer.
+//! Transactions and EIP-7702 authorisations: what alloy's wallets ask of a signer.
 
 use alloy_consensus::SignableTransaction;
+use alloy_eips::eip7702::{Authorization, SignedAuthorization};
 use alloy_network::{Ethereum, EthereumWallet, IntoWallet, TxSigner, TxSignerSync};
 use alloy_primitives::{Address, Signature};
 use alloy_signer::{Signer, SignerSync, sign_transaction_with_chain_id};
 use async_trait::async_trait;
 
 use super::SealedSigner;
+
+impl SealedSigner {
+    /// Signs an EIP-7702 authorisation, by which this signer's account delegates to a contract.
+    ///
+    /// Signed as it is: the signer's own chain id is neither applied nor checked, since chain id 0 in an authorisation means every
+    /// chain. KMS is not asked.
+    ///
+    /// # Errors
+    ///
+    /// Those of signing with a local key: none that is expected.
+    pub async fn sign_authorization(&self, authorization: &Authorization) -> alloy_signer::Result<SignedAuthorization> {
+        let signature = self.sign_hash_sync(&authorization.signature_hash())?;
+        Ok(authorization.clone().into_signed(signature))
+    }
+}
 
 #[async_trait]
 impl TxSigner<Signature> for SealedSigner {

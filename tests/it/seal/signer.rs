@@ -1,8 +1,9 @@
 //! `SealedSigner` and the text it is kept as.
 
 use alloy_consensus::{SignableTransaction, TxEip1559};
+use alloy_eips::eip7702::Authorization;
 use alloy_network::{EthereumWallet, TxSigner};
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 use alloy_signer::{Signer, SignerSync};
 use kms_signer::{
     ErrorKind,
@@ -37,6 +38,15 @@ async fn a_new_key_is_sealed_opened_and_signs() {
     assert_eq!(fake.requests().len(), before + 2, "KMS is not asked again");
     let other = SealedSigner::create(&key).await.unwrap();
     assert_ne!(other.address(), created.address());
+}
+
+#[tokio::test]
+async fn it_signs_authorisations_for_its_own_address() {
+    let (_, key) = fake_and_key().await;
+    let signer = SealedSigner::create(&key).await.unwrap().with_chain_id(Some(5));
+    let authorization = Authorization { chain_id: U256::ZERO, address: Address::repeat_byte(0x42), nonce: 7 };
+    let signed = signer.sign_authorization(&authorization).await.unwrap();
+    assert_eq!((signed.inner(), signed.recover_authority().unwrap()), (&authorization, signer.address()));
 }
 
 #[tokio::test]

@@ -104,7 +104,7 @@
 //! | `stellar` | no | [`stellar`]: Ed25519 keys as Stellar's accounts |
 //! | `tracing` | no | [`TracingObserver`]: KMS calls as events of `tracing` |
 //! | `metrics` | no | [`MetricsObserver`]: KMS calls through the `metrics` facade |
-//! | `serde` | no | `Serialize` and `Deserialize` for key references, public keys, key records, and the addresses, keys and signatures of other chains |
+//! | `serde` | no | `Serialize` and `Deserialize` for key references, public keys, key records, Solana's and Stellar's addresses, and Tezos's chain ids, keys, hashes and signatures |
 //! | `fake-kms` | no | [`fake`]: FakeKms, for tests and demos only |
 //! | `full` | no | all of the above |
 //!

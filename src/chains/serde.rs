@@ -1,4 +1,4 @@
-//! Addresses, keys and signatures in files: as the text they are written as.
+//! What has a text of its own, in files: as that text.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 

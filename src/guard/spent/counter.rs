@@ -69,8 +69,7 @@ impl Counter {
             limit,
             now: 0,
             windows: HashMap::new(),
-            // What is under way is kept.
-            slots: Slots::new(MAX_SLOTS, |slot| !slot.held.is_empty()),
+            slots: Slots::new(),
         }
     }
 
@@ -187,6 +186,8 @@ impl Counter {
                 window.add(amount.slice, amount.wei);
             }
         }
+        // Not before: of what this transaction counts nothing may be forgotten since it was checked. What is under way is kept.
+        self.slots.make_room(MAX_SLOTS, |slot| !slot.held.is_empty());
     }
 }
 

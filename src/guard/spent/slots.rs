@@ -1,19 +1,17 @@
 //! What is known of transactions that may be replaced, of the latest of them.
 //!
 //! A signer has many, and touches each a few times in its life. They lie in the order in which they came, so that what is touched for
-//! one lies beside what was touched for the one before; only their numbers are scattered by hash. In a map of their own size each would
-//! cost some ten misses of the processor's caches, which is more than the decision.
+//! one lies beside what was touched for the one before; only their numbers are scattered by hash. In a map of whole values each would
+//! miss the processor's caches several times, which costs more than the decision.
 
 use core::hash::{BuildHasher, Hash};
 use std::{collections::VecDeque, hash::RandomState};
 
 use hashbrown::HashTable;
 
-/// Values by key, of which the oldest are forgotten where there are too many.
+/// Values by key, of which the oldest can be forgotten.
 #[derive(Debug)]
 pub(super) struct Slots<K, V> {
-    most: usize,
-    is_kept: fn(&V) -> bool,
     hasher: RandomState,
     /// The number of each.
     numbers: HashTable<u64>,
@@ -23,10 +21,8 @@ pub(super) struct Slots<K, V> {
 }
 
 impl<K: Eq + Hash, V: Default> Slots<K, V> {
-    /// For `most` values, and those that must be kept.
-    pub(super) fn new(most: usize, is_kept: fn(&V) -> bool) -> Self {
-        let (hasher, numbers, entries) = (RandomState::new(), HashTable::new(), VecDeque::new());
-        Self { most, is_kept, hasher, numbers, entries, first: 0 }
+    pub(super) fn new() -> Self {
+        Self { hasher: RandomState::new(), numbers: HashTable::new(), entries: VecDeque::new(), first: 0 }
     }
 
     pub(super) fn get(&self, key: &K) -> Option<&V> {
@@ -41,17 +37,16 @@ impl<K: Eq + Hash, V: Default> Slots<K, V> {
         {
             return change(value);
         }
-        self.make_room();
         let mut value = V::default();
         let result = change(&mut value);
         self.push(key, value);
         result
     }
 
-    /// For another one, in the place of the oldest. Of those that are kept it makes the latest.
-    fn make_room(&mut self) {
+    /// Forgets the oldest until there are no more than `most`. Those that are kept become the latest.
+    pub(super) fn make_room(&mut self, most: usize, is_kept: impl Fn(&V) -> bool) {
         for _ in 0..self.entries.len() {
-            if self.entries.len() < self.most {
+            if self.entries.len() <= most {
                 return;
             }
             let Some((key, value)) = self.entries.pop_front() else { return };
@@ -60,14 +55,14 @@ impl<K: Eq + Hash, V: Default> Slots<K, V> {
             if let Ok(found) = self.numbers.find_entry(self.hasher.hash_one(&key), |&other| other == number) {
                 found.remove();
             }
-            if (self.is_kept)(&value) {
+            if is_kept(&value) {
                 self.push(key, value);
             }
         }
     }
 
     fn push(&mut self, key: K, value: V) {
-        let Self { hasher, numbers, entries, first, .. } = self;
+        let Self { hasher, numbers, entries, first } = self;
         let (hash, number) = (hasher.hash_one(&key), *first + entries.len() as u64);
         entries.push_back((key, value));
         let hash_of = |&number: &u64| entry(entries, *first, number).map_or(0, |(key, _)| hasher.hash_one(key));
@@ -96,12 +91,13 @@ mod tests {
 
     #[test]
     fn it_is_a_map_that_forgets_the_oldest() {
-        let (mut slots, mut model) = (Slots::<u64, u64>::new(50, |_| false), BTreeMap::new());
+        let (mut slots, mut model) = (Slots::<u64, u64>::new(), BTreeMap::new());
         for step in 0..2_000 {
             // New keys in their order, and now and then one of the latest again.
             let key = if step % 3 == 0 { step - step.min(5) } else { step };
             slots.change(key, |value| *value += step);
             *model.entry(key).or_insert(0) += step;
+            slots.make_room(50, |_| false);
             if model.len() > 50 {
                 model.pop_first();
             }
@@ -114,21 +110,25 @@ mod tests {
 
     #[test]
     fn what_is_kept_becomes_the_latest() {
-        let mut slots = Slots::<u64, bool>::new(5, |kept| *kept);
+        let mut slots = Slots::<u64, bool>::new();
+        let known = |slots: &Slots<u64, bool>| (0..13).filter(|key| slots.get(key).is_some()).collect::<Vec<_>>();
         for key in 0..10 {
             slots.change(key, |kept| *kept = key < 3);
+            slots.make_room(5, |kept| *kept);
         }
-        assert_eq!((0..10).filter(|key| slots.get(key).is_some()).collect::<Vec<_>>(), [0, 1, 2, 8, 9]);
+        assert_eq!(known(&slots), [0, 1, 2, 8, 9]);
         // If all are kept, there are more than five.
         for key in 0..12 {
             slots.change(key, |kept| *kept = true);
+            slots.make_room(5, |kept| *kept);
         }
         assert_eq!((slots.entries.len(), slots.numbers.len()), (12, 12));
         for key in 0..12 {
             slots.change(key, |kept| *kept = false);
         }
         slots.change(12, |_| ());
-        assert_eq!((0..13).filter(|key| slots.get(key).is_some()).collect::<Vec<_>>(), [8, 9, 10, 11, 12]);
+        slots.make_room(5, |kept| *kept);
         assert_eq!((slots.entries.len(), slots.numbers.len()), (5, 5));
+        assert_eq!((known(&slots).len(), slots.get(&12)), (5, Some(&false)));
     }
 }

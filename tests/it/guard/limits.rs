@@ -233,6 +233,21 @@ fn of_very_many_transactions_the_oldest_are_no_longer_known_as_replaced() {
     assert_eq!(spent(&guard), KNOWN + 4);
 }
 
+/// Where the oldest is forgotten to make room for a replacement, it is not what the replacement was checked against.
+#[test]
+fn what_a_replacement_counts_is_known_until_it_is_counted() {
+    let guard = guard("[[limits]]\nname = 'l'\nwindow = '24h'\ntotal = 1000000\nper_recipient = 10");
+    let other = |nonce: u64| Tx { to: Address::from_word(U256::from(nonce).into()).to_string(), ..tx(nonce, 1) };
+    // Three amounts for the first transaction, so that the total's is forgotten first, and then the one of 0x0a….
+    assert!(guard.sign(&to(0x0a, tx(0, 10))) && guard.sign(&to(0x0b, tx(0, 10))));
+    for nonce in 1..=1023 {
+        assert!(guard.sign(&other(nonce)), "{nonce}");
+    }
+    assert!(guard.sign(&to(0x0a, tx(0, 10))));
+    let error = guard.judge(&to(0x0a, tx(5000, 1))).unwrap_err().to_string();
+    assert!(error.contains("10 wei of 10 wei"), "{error}");
+}
+
 #[test]
 fn what_was_spent_before_a_restart_counts() {
     let limits = "[[limits]]\nname = 'l'\nwindow = '1h'\ntotal = 100\nper_recipient = 60";

@@ -2,8 +2,8 @@
 # The real components the conformance tests run against, pinned, under target/stack, on loopback only:
 # ministack (KMS, STS and IAM), microburst (a fault proxy before another ministack) and anvil (an Ethereum node). Two more
 # ministacks, east and west, stand for two Regions; each keeps its state in a folder when it is stopped, and east has a
-# fault proxy of its own. The one named auth checks signatures and policies. cargo-lambda, a local Lambda runtime, is installed only:
-# the test that needs it starts and ends it.
+# fault proxy of its own. The one named auth checks signatures and policies. Installed only, for the tests that run them: cargo-lambda
+# (a local Lambda runtime), cast (a command-line wallet), Taquito's remote signer, and ethers' test cases.
 #
 #   tests/stack.sh install       download and unpack; does nothing where that is done
 #   tests/stack.sh up            start on free ports; writes them to target/stack/env and prints that file

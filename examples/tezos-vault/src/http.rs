@@ -36,7 +36,7 @@ const AT_ONCE: usize = 64;
 struct App {
     service: Arc<Service>,
     places: Arc<Semaphore>,
-    refusals: Arc<Warnings>,
+    strangers: Arc<Warnings>,
 }
 
 pub(crate) fn router(service: Arc<Service>) -> Router {
@@ -85,7 +85,8 @@ async fn sign(State(app): State<App>, Path(key): Path<String>, request: Request)
     let response = match outcome {
         Ok(signature) => answer(StatusCode::OK, &json!({ "signature": signature })),
         Err(refusal) => {
-            if let Some(left_out) = app.refusals.next() {
+            let told = if refusal.is_callers { Some(None) } else { app.strangers.next() };
+            if let Some(left_out) = told {
                 tracing::warn!(key, status = refusal.status, reason = refusal.message, left_out, "refused");
             }
             refused(&refusal)

@@ -10,11 +10,17 @@ pub struct Refusal {
     pub status: u16,
     /// For whoever asked.
     pub message: String,
+    /// Whether whoever asked may ask: anybody can cause the other refusals.
+    pub(crate) is_callers: bool,
 }
 
 impl Refusal {
     pub(crate) fn new(status: u16, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        Self { status, message: message.into(), is_callers: false }
+    }
+
+    pub(crate) fn of_caller(self) -> Self {
+        Self { is_callers: true, ..self }
     }
 
     /// What KMS says is for the log, not for the caller.

@@ -90,8 +90,18 @@ impl Service {
             .get(hash)
             .ok_or_else(|| Refusal::new(403, format!("{hash} is not listed in the configuration")))?;
         let caller = self.caller(hash, rules, &bytes, authentication)?;
+        self.sign_for(caller, hash, rules, &bytes).await.map_err(Refusal::of_caller)
+    }
+
+    async fn sign_for(
+        &self,
+        caller: Option<&PublicKey>,
+        hash: &PublicKeyHash,
+        rules: &KeyConfig,
+        bytes: &[u8],
+    ) -> Result<Signature, Refusal> {
         let caller = caller.map(|caller| caller.hash().to_string());
-        let request = Request::parse(&bytes).map_err(|error| Refusal::new(400, error.to_string()))?;
+        let request = Request::parse(bytes).map_err(|error| Refusal::new(400, error.to_string()))?;
         let signer = self.key(hash)?;
         let position = request.position();
         let (level, round) = position.map(|at| (at.level, at.round)).unzip();
@@ -99,16 +109,16 @@ impl Service {
         let operations = (!operations.is_empty()).then(|| operations.join(" "));
         tracing::info!(key = %hash, caller, kind = request.kind().name(), level, round, operations, "asked for a signature");
         if rules.log_payloads {
-            tracing::info!(key = %hash, raw = hex::encode(&bytes), "the bytes");
+            tracing::info!(key = %hash, raw = hex::encode(bytes), "the bytes");
         }
         rules.policy.check(&request).map_err(|error| Refusal::new(403, error.to_string()))?;
 
-        let digest = tezos::digest(&bytes);
+        let digest = tezos::digest(bytes);
         let (marks, key, kind) = (self.marks.clone(), *hash, request.kind());
         let passed = tokio::task::spawn_blocking(move || marks.pass(&key, &request, digest)).await;
         let advance = passed.map_err(|_| Refusal::new(500, "the watermark could not be checked"))??;
         measure::watermark(kind, advance);
-        match signer.sign(&bytes).await {
+        match signer.sign(bytes).await {
             Ok(signature) => {
                 tracing::info!(key = %hash, kind = kind.name(), level, round, "signed");
                 Ok(signature)

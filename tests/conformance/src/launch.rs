@@ -30,7 +30,7 @@ pub fn program(path: &str, kms: &str) -> Command {
     let path = test.ancestors().nth(2).unwrap().join(path);
     assert!(
         path.exists(),
-        "{} is missing; run cargo build --examples, and cargo build -p lambda -p remote-signer",
+        "{} is missing; run cargo build --examples, and cargo build -p lambda -p remote-signer -p tezos-vault",
         path.display()
     );
     let mut command = Command::new(path);
@@ -59,9 +59,7 @@ impl Process {
     }
 
     pub fn has_ended(&mut self) -> bool {
-        if !self.ended && self.child.try_wait().unwrap().is_some() {
-            self.end();
-        }
+        self.ended |= self.child.try_wait().unwrap().is_some();
         self.ended
     }
 

@@ -44,7 +44,7 @@ pub(crate) fn router(service: Arc<Service>) -> Router {
         .route("/authorized_keys", get(authorized_keys))
         .route("/keys/{key}", get(public_key).post(sign))
         .fallback(async || refused(&Refusal::new(404, "there is nothing here")))
-        .with_state(App { service, places: Arc::new(Semaphore::new(AT_ONCE)), refusals: Arc::new(Warnings::new()) })
+        .with_state(App { service, places: Arc::new(Semaphore::new(AT_ONCE)), strangers: Arc::new(Warnings::new()) })
 }
 
 /// Health, and metrics where there are any.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench guard
-//! cargo bench --bench guard -- --requests 50000 --rounds 100 --clients 64
+//! cargo bench --bench guard -- --requests 10000 --rounds 2 --clients 64
 //! ```
 //!
 //! 30 % of the requests are outside the rules. Those that are spared get the others only: a bare signer, so that all make the same
@@ -70,10 +70,10 @@ const RULES: &str = r#"
 #[derive(Parser)]
 struct Args {
     /// How many requests each of them gets.
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
     requests: u64,
 
-    /// In how many turns.
+    /// In how many turns. In short ones much of the time goes by until what a signer needs is in the processor's caches again.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     rounds: u64,
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # benches/guard.sh [OPTION...]: what guard and audit cost. First the instructions of a signature with and without a guard, counted by valgrind's
 # callgrind, which other load on the machine does not change; FakeKms's own are left out. Then processor time, throughput and
-# latencies of 10,000 requests from 64 clients; options are those of guard.rs.
+# latencies of 100,000 requests from 64 clients; options are those of guard.rs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -69,7 +69,8 @@ impl Counter {
             limit,
             now: 0,
             windows: HashMap::new(),
-            slots: Slots::new(),
+            // What is under way is kept.
+            slots: Slots::new(MAX_SLOTS, |slot| !slot.held.is_empty()),
         }
     }
 
@@ -186,8 +187,8 @@ impl Counter {
                 window.add(amount.slice, amount.wei);
             }
         }
-        // Not before: of what this transaction counts nothing may be forgotten since it was checked. What is under way is kept.
-        self.slots.make_room(MAX_SLOTS, |slot| !slot.held.is_empty());
+        // Not before: of what this transaction counts nothing may be forgotten since it was checked.
+        self.slots.make_room();
     }
 }
 

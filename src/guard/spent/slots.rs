@@ -12,6 +12,8 @@ use hashbrown::HashTable;
 /// Values by key, of which the oldest can be forgotten.
 #[derive(Debug)]
 pub(super) struct Slots<K, V> {
+    most: usize,
+    is_kept: fn(&V) -> bool,
     hasher: RandomState,
     /// The number of each.
     numbers: HashTable<u64>,
@@ -21,8 +23,10 @@ pub(super) struct Slots<K, V> {
 }
 
 impl<K: Eq + Hash, V: Default> Slots<K, V> {
-    pub(super) fn new() -> Self {
-        Self { hasher: RandomState::new(), numbers: HashTable::new(), entries: VecDeque::new(), first: 0 }
+    /// For `most` values, and for all that must be kept.
+    pub(super) fn new(most: usize, is_kept: fn(&V) -> bool) -> Self {
+        let (hasher, numbers, entries) = (RandomState::new(), HashTable::new(), VecDeque::new());
+        Self { most, is_kept, hasher, numbers, entries, first: 0 }
     }
 
     pub(super) fn get(&self, key: &K) -> Option<&V> {
@@ -43,10 +47,10 @@ impl<K: Eq + Hash, V: Default> Slots<K, V> {
         result
     }
 
-    /// Forgets the oldest until there are no more than `most`. Those that are kept become the latest.
-    pub(super) fn make_room(&mut self, most: usize, is_kept: impl Fn(&V) -> bool) {
+    /// Forgets the oldest, where there are too many. Of those that must be kept it makes the latest.
+    pub(super) fn make_room(&mut self) {
         for _ in 0..self.entries.len() {
-            if self.entries.len() <= most {
+            if self.entries.len() <= self.most {
                 return;
             }
             let Some((key, value)) = self.entries.pop_front() else { return };
@@ -55,14 +59,18 @@ impl<K: Eq + Hash, V: Default> Slots<K, V> {
             if let Ok(found) = self.numbers.find_entry(self.hasher.hash_one(&key), |&other| other == number) {
                 found.remove();
             }
-            if is_kept(&value) {
+            if (self.is_kept)(&value) {
                 self.push(key, value);
             }
         }
     }
 
     fn push(&mut self, key: K, value: V) {
-        let Self { hasher, numbers, entries, first } = self;
+        let Self { most, hasher, numbers, entries, first, .. } = self;
+        if entries.len() == entries.capacity() {
+            // Twice as many, but few beyond `most`: then the next takes the memory of one that was just forgotten.
+            entries.reserve_exact(entries.len().clamp(4, most.abs_diff(entries.len()).max(4)));
+        }
         let (hash, number) = (hasher.hash_one(&key), *first + entries.len() as u64);
         entries.push_back((key, value));
         let hash_of = |&number: &u64| entry(entries, *first, number).map_or(0, |(key, _)| hasher.hash_one(key));
@@ -91,13 +99,13 @@ mod tests {
 
     #[test]
     fn it_is_a_map_that_forgets_the_oldest() {
-        let (mut slots, mut model) = (Slots::<u64, u64>::new(), BTreeMap::new());
+        let (mut slots, mut model) = (Slots::<u64, u64>::new(50, |_| false), BTreeMap::new());
         for step in 0..2_000 {
             // New keys in their order, and now and then one of the latest again.
             let key = if step % 3 == 0 { step - step.min(5) } else { step };
             slots.change(key, |value| *value += step);
             *model.entry(key).or_insert(0) += step;
-            slots.make_room(50, |_| false);
+            slots.make_room();
             if model.len() > 50 {
                 model.pop_first();
             }
@@ -110,24 +118,24 @@ mod tests {
 
     #[test]
     fn what_is_kept_becomes_the_latest() {
-        let mut slots = Slots::<u64, bool>::new();
+        let mut slots = Slots::<u64, bool>::new(5, |kept| *kept);
         let known = |slots: &Slots<u64, bool>| (0..13).filter(|key| slots.get(key).is_some()).collect::<Vec<_>>();
         for key in 0..10 {
             slots.change(key, |kept| *kept = key < 3);
-            slots.make_room(5, |kept| *kept);
+            slots.make_room();
         }
         assert_eq!(known(&slots), [0, 1, 2, 8, 9]);
         // If all are kept, there are more than five.
         for key in 0..12 {
             slots.change(key, |kept| *kept = true);
-            slots.make_room(5, |kept| *kept);
+            slots.make_room();
         }
         assert_eq!((slots.entries.len(), slots.numbers.len()), (12, 12));
         for key in 0..12 {
             slots.change(key, |kept| *kept = false);
         }
         slots.change(12, |_| ());
-        slots.make_room(5, |kept| *kept);
+        slots.make_room();
         assert_eq!((slots.entries.len(), slots.numbers.len()), (5, 5));
         assert_eq!((known(&slots).len(), slots.get(&12)), (5, Some(&false)));
     }

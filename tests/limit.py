@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""limit.py MINUTES COMMAND...: runs a command, and ends it with all that it started if it takes longer, or when it is told to end."""
+"""limit.py MINUTES COMMAND...: runs a command, and ends it with all that it started if it takes longer, or when it is told to end itself."""
 
 import os
 import signal
 import subprocess
 import sys
+
+TOLD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def descendants(root):
@@ -24,34 +26,32 @@ def descendants(root):
 
 
 def end(process):
+    for number in TOLD:
+        signal.signal(number, signal.SIG_IGN)
     for pid in descendants(process.pid):
         try:
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
+        except OSError:
+            # It has ended, or is somebody else's.
             pass
     process.wait()
 
 
-def terminated(*_):
-    sys.exit(128 + signal.SIGTERM)
+def told(number, _frame):
+    sys.exit(128 + number)
 
 
 minutes, command = float(sys.argv[1]), sys.argv[2:]
-signal.signal(signal.SIGTERM, terminated)
-process = subprocess.Popen(command)
+for number in TOLD:
+    signal.signal(number, told)
+# In a session of its own, so that a terminal tells this program only.
+process = subprocess.Popen(command, start_new_session=True)
 try:
     status = process.wait(minutes * 60)
 except subprocess.TimeoutExpired:
-    print(f"limit: after {minutes:g} minutes it has not ended: {' '.join(command)}", file=sys.stderr, flush=True)
     end(process)
+    print(f"limit: after {minutes:g} minutes it had not ended: {' '.join(command)}", file=sys.stderr)
     status = 1
-except KeyboardInterrupt:
-    # It was told as well, by the terminal.
-    try:
-        status = process.wait(10)
-    except subprocess.TimeoutExpired:
-        end(process)
-        status = 128 + signal.SIGINT
 except SystemExit:
     end(process)
     raise

@@ -1,4 +1,4 @@
-//! Warnings that whoever reaches this program can cause: so many a second, and then how many there were beyond that.
+//! Warnings that whoever reaches this program can cause: about so many a second, and then how many there were beyond that.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn ten_a_second_are_told_and_the_rest_is_counted() {
-        let (warnings, start) = (Warnings::new(), Instant::now());
+        let start = Instant::now();
+        let warnings = Warnings::new();
         let at = |millis| warnings.next_at(start + Duration::from_millis(millis));
         for _ in 0..10 {
             assert_eq!(at(0), Some(None));

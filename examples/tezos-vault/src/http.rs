@@ -80,7 +80,8 @@ async fn sign(State(app): State<App>, Path(key): Path<String>, request: Request)
     let begun = Instant::now();
     let outcome = match timeout(ANSWER_WITHIN, signature(&app, &key, request)).await {
         Ok(outcome) => outcome,
-        Err(_) => Err(Refusal::new(503, "there was no signature in time; try again")),
+        // A caller's: for others nothing takes as long.
+        Err(_) => Err(Refusal::new(503, "there was no signature in time; try again").of_caller()),
     };
     let response = match outcome {
         Ok(signature) => answer(StatusCode::OK, &json!({ "signature": signature })),

@@ -10,7 +10,7 @@ pub struct Refusal {
     pub status: u16,
     /// For whoever asked.
     pub message: String,
-    /// Whether whoever asked may ask: anybody can cause the other refusals.
+    /// Whether the caller was known, or nobody need be.
     pub(crate) is_callers: bool,
 }
 

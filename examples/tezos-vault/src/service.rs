@@ -148,7 +148,7 @@ impl Service {
         let caller = caller.ok_or_else(|| Refusal::new(403, "the authentication is by none of the authorized keys"))?;
         match &rules.callers {
             Some(own) if !own.contains(caller) => {
-                Err(Refusal::new(403, format!("{} is not authorized for this key", caller.hash())))
+                Err(Refusal::new(403, format!("{} is not authorized for this key", caller.hash())).of_caller())
             }
             _ => Ok(Some(caller)),
         }

@@ -192,7 +192,7 @@ impl Counter {
     }
 }
 
-/// Without what is the same for nearly all, the chain and the sender: hashing is what a decision costs most.
+/// Without what is the same for nearly all, the chain and the sender: hashing is a good part of what a decision costs.
 impl Hash for Key {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.nonce);

@@ -68,7 +68,7 @@ impl<K: Eq + Hash, V: Default> Slots<K, V> {
     fn push(&mut self, key: K, value: V) {
         let Self { most, hasher, numbers, entries, first, .. } = self;
         if entries.len() == entries.capacity() {
-            // Twice as many, but few beyond `most`: then the next takes the memory of one that was just forgotten.
+            // Twice as many, but few beyond `most` where nothing need be kept: the next takes the memory of one that was forgotten.
             entries.reserve_exact(entries.len().clamp(4, most.abs_diff(entries.len()).max(4)));
         }
         let (hash, number) = (hasher.hash_one(&key), *first + entries.len() as u64);

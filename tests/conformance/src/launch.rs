@@ -8,8 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// What takes longer hangs. It is more than any program here gives itself to end.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+use crate::PATIENCE;
 
 /// An example, with the environment of a user whose KMS is at `kms`.
 ///
@@ -58,6 +57,7 @@ impl Process {
         Self { child: command.stdin(Stdio::null()).spawn().unwrap(), ended: false }
     }
 
+    /// Whether it has ended by itself. What it started is left to it then.
     pub fn has_ended(&mut self) -> bool {
         self.ended |= self.child.try_wait().unwrap().is_some();
         self.ended

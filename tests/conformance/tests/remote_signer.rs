@@ -9,7 +9,7 @@ mod program;
 use std::{
     collections::BTreeSet,
     fs::File,
-    io::{BufRead, BufReader},
+    io::BufReader,
     path::Path,
     process::Command,
     sync::{
@@ -24,7 +24,7 @@ use alloy_primitives::{Address, B256, U256};
 use alloy_provider::{Provider, ProviderBuilder};
 use alloy_rpc_types_eth::TransactionRequest;
 use client::{Asked, Client};
-use conformance::{behaviours::ACCOUNT_0, endpoint, import::import, launch::PATIENCE, target::Target};
+use conformance::{PATIENCE, behaviours::ACCOUNT_0, bounded, endpoint, import::import, target::Target};
 use futures_util::future::join_all;
 use kms_signer::{
     Stage,
@@ -43,19 +43,15 @@ fn verified(path: &Path) -> Verified {
     verify(BufReader::new(File::open(path).unwrap())).unwrap()
 }
 
-/// The digests of what was signed.
+/// The digests of what was signed. The last line may be a part of one.
 fn signed(path: &Path) -> BTreeSet<B256> {
-    let lines = BufReader::new(File::open(path).unwrap()).lines();
-    let lines = lines.map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    let text = std::fs::read_to_string(path).unwrap();
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    let lines = whole.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     lines
         .filter(|line| line["stage"] == "signed")
         .map(|line| serde_json::from_value(line["digest"].clone()).unwrap())
         .collect()
-}
-
-/// A provider waits for ever.
-async fn bounded<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(PATIENCE, work).await.expect("it takes too long")
 }
 
 #[tokio::test]
@@ -112,6 +108,8 @@ async fn a_command_line_wallet_sends_through_the_demo() {
         cast.env_clear().args([
             "send",
             "--json",
+            "--timeout",
+            "60",
             "--unlocked",
             "--from",
             &from,

@@ -14,7 +14,7 @@ use alloy_provider::{Provider, ProviderBuilder};
 use alloy_rpc_types_eth::{TransactionReceipt, TransactionRequest};
 use alloy_signer::Signer;
 use alloy_sol_types::{SolStruct, eip712_domain, sol};
-use conformance::{behaviours::ACCOUNT_0, endpoint, import::import, target::Target};
+use conformance::{behaviours::ACCOUNT_0, bounded, endpoint, import::import, target::Target};
 use kms_signer::{
     Error, ErrorKind, KmsSigner,
     signature::{V, to_eth_bytes},
@@ -45,7 +45,8 @@ async fn mine(
     kind: u8,
     transaction: TransactionRequest,
 ) -> TransactionReceipt {
-    let receipt = provider.send_transaction(transaction).await.unwrap().get_receipt().await.unwrap();
+    let sending = async { provider.send_transaction(transaction).await.unwrap().get_receipt().await };
+    let receipt = bounded(sending).await.unwrap();
     assert!(receipt.status(), "{receipt:?}");
     assert_eq!(receipt.from, signer.address());
     assert_eq!(receipt.inner.tx_type() as u8, kind);

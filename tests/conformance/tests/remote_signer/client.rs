@@ -4,7 +4,7 @@ use alloy_consensus::{SignableTransaction, TxEnvelope};
 use alloy_dyn_abi::TypedData;
 use alloy_eips::Decodable2718;
 use alloy_primitives::{Address, B256, Bytes, Signature, U256, eip191_hash_message};
-use conformance::launch::PATIENCE;
+use conformance::PATIENCE;
 use serde_json::{Value, json};
 
 pub struct Client {
